@@ -1,0 +1,37 @@
+// Arrays into .npy files and pipes, a tile at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "bn/array.hpp"
+#include "io/npy.hpp"
+#include "io/output_file.hpp"
+
+namespace bn::io {
+
+/// Writes one .npy file, little-endian, byte for byte as numpy.save would. `file` must outlive it
+/// and is finished and committed by the transaction it belongs to.
+class ArrayWriter final : public Sink {
+ public:
+  /// Writes the header and reserves room for the data. header.byte_order must be little.
+  ArrayWriter(OutputFile& file, const NpyHeader& header);
+
+  [[nodiscard]] Dtype dtype() const override { return header_.dtype; }
+  [[nodiscard]] bool sequential() const override { return file_.sequential(); }
+  [[nodiscard]] bool copies() const override { return true; }
+  [[nodiscard]] MutableRows place(const View& view, const Tile& tile, std::byte* scratch) override;
+  void store(const View& view, const Tile& tile, MutableRows rows) override;
+
+ private:
+  OutputFile& file_;
+  NpyHeader header_;
+  std::uint64_t data_offset_ = 0;
+  std::uint64_t streamed_ = 0;  ///< bytes of data appended so far, where sequential
+};
+
+/// A whole float64 array of shape (C,): dgamma, dbeta.
+void write_vector(OutputFile& file, std::span<const double> values);
+
+}  // namespace bn::io
