@@ -232,9 +232,9 @@ class ForwardTest(CommandTest):
     def test_gamma_may_be_the_path_of_an_array_relative_to_the_state(self):
         os.mkdir(self.path("model"))
         self.save("model/gamma.npy", np.array(STATE["gamma"]))
-        self.save("model/mean.npy", np.array(STATE["running_mean"]))
+        self.save("model/beta.npy", np.array(STATE["beta"]))
         self.write("model/state.json", json.dumps(
-            dict(STATE, gamma="gamma.npy", running_mean="mean.npy", mode="test")))
+            dict(STATE, gamma="gamma.npy", beta="beta.npy", mode="test")))
         self.silent("forward", "x.npy", "--state", "model/state.json", "-o", "y.npy")
         self.assert_y(self.load("y.npy"), mode="test")
 

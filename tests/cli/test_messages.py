@@ -101,7 +101,7 @@ class ArraysTest(MessagesTest):
     def test_gamma_of_another_length_than_the_channels_names_both_files(self):
         self.save("x.npy", self.random.normal(0, 1, (2, 3, 4, 5)))
         for key in ("gamma", "beta", "running_mean", "running_var"):
-            self.state(**dict(STATE, **{key: [1.0] * 4}))
+            self.state(mode="train", **{key: [1.0] * 4})
             message = self.forward_fails(BAD_INPUT, mentions=["state.json: ", "x.npy"])
             self.assertIn("%s has 4 values" % key, message)
             self.assertIn("3 channels (axis 1 of (2, 3, 4, 5))", message)
@@ -172,6 +172,10 @@ class ArraysTest(MessagesTest):
 
 
 class StateTest(MessagesTest):
+    def test_arrays_of_different_lengths_in_one_state_are_refused(self):
+        self.state(**dict(STATE, beta=[0.0] * 4))
+        self.forward_fails(BAD_INPUT, mentions=["state.json", "beta", "4", "3"])
+
     def test_a_misspelt_key_says_what_was_meant(self):
         for wrong, meant in (("momentun", "momentum"), ("gama", "gamma"), ("running_men", "running_mean"),
                              ("epsilon", "eps"), ("num_batch_tracked", "num_batches_tracked"),

@@ -1,0 +1,128 @@
+/* Stands between bn and the C library, by LD_PRELOAD, to be an unkind system:
+ *
+ *   SHIM_SHORT=N          reads and writes move at most N bytes at a time
+ *   SHIM_TRUNCATE=PATH    cuts this file to half its size before the read numbered SHIM_AT (from 1)
+ *   SHIM_GROW=PATH        appends a byte to it then
+ *   SHIM_PLANT=VICTIM     puts a symbolic link to VICTIM at the name of the first SHIM_AT files that are
+ *                         about to be created with O_EXCL, just before
+ *   SHIM_NO_THREADS=1     threads cannot be started
+ *   SHIM_FALLOCATE=ERRNO  posix_fallocate fails with this error
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+static long setting(const char* name) {
+  const char* text = getenv(name);
+  return text ? atol(text) : 0;
+}
+
+static size_t at_most(size_t size) {
+  long limit = setting("SHIM_SHORT");
+  return limit > 0 && size > (size_t)limit ? (size_t)limit : size;
+}
+
+static void before_read(int fd) {
+  static atomic_long reads;
+  const char* truncate_path = getenv("SHIM_TRUNCATE");
+  const char* grow_path = getenv("SHIM_GROW");
+  const char* path = truncate_path ? truncate_path : grow_path;
+  struct stat target, mine;
+  if (!path || stat(path, &target) || fstat(fd, &mine) || target.st_ino != mine.st_ino) return;
+  if (atomic_fetch_add(&reads, 1) + 1 != setting("SHIM_AT")) return;
+  if (truncate_path) {
+    if (truncate(path, target.st_size / 2)) abort();
+  } else {
+    int other = REAL(open)(path, O_WRONLY | O_APPEND);
+    if (other < 0 || REAL(write)(other, "x", 1) != 1 || close(other)) abort();
+  }
+}
+
+ssize_t read(int fd, void* data, size_t size) {
+  before_read(fd);
+  return REAL(read)(fd, data, at_most(size));
+}
+
+ssize_t pread(int fd, void* data, size_t size, off_t offset) {
+  before_read(fd);
+  return REAL(pread)(fd, data, at_most(size), offset);
+}
+
+ssize_t pread64(int fd, void* data, size_t size, off64_t offset) {
+  before_read(fd);
+  return REAL(pread64)(fd, data, at_most(size), offset);
+}
+
+ssize_t write(int fd, const void* data, size_t size) { return REAL(write)(fd, data, at_most(size)); }
+
+ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) {
+  return REAL(pwrite)(fd, data, at_most(size), offset);
+}
+
+ssize_t pwrite64(int fd, const void* data, size_t size, off64_t offset) {
+  return REAL(pwrite64)(fd, data, at_most(size), offset);
+}
+
+static void before_open(int directory, const char* path, int flags) {
+  static atomic_long planted;
+  const char* victim = getenv("SHIM_PLANT");
+  if (!victim || !(flags & O_CREAT) || !(flags & O_EXCL)) return;
+  if (atomic_fetch_add(&planted, 1) < setting("SHIM_AT") && symlinkat(victim, directory, path)) abort();
+}
+
+#define OPENAT(name)                                           \
+  int name(int directory, const char* path, int flags, ...) { \
+    mode_t mode = 0;                                           \
+    if (flags & (O_CREAT | O_TMPFILE)) {                       \
+      va_list more;                                            \
+      va_start(more, flags);                                   \
+      mode = va_arg(more, mode_t);                             \
+      va_end(more);                                            \
+    }                                                          \
+    before_open(directory, path, flags);                       \
+    return REAL(name)(directory, path, flags, mode);           \
+  }
+
+#define OPEN(name)                                        \
+  int name(const char* path, int flags, ...) {            \
+    mode_t mode = 0;                                      \
+    if (flags & (O_CREAT | O_TMPFILE)) {                  \
+      va_list more;                                       \
+      va_start(more, flags);                              \
+      mode = va_arg(more, mode_t);                        \
+      va_end(more);                                       \
+    }                                                     \
+    before_open(AT_FDCWD, path, flags);                   \
+    return REAL(name)(path, flags, mode);                 \
+  }
+
+OPENAT(openat)
+OPENAT(openat64)
+OPEN(open)
+OPEN(open64)
+
+int posix_fallocate(int fd, off_t offset, off_t size) {
+  long error = setting("SHIM_FALLOCATE");
+  return error ? (int)error : REAL(posix_fallocate)(fd, offset, size);
+}
+
+int posix_fallocate64(int fd, off64_t offset, off64_t size) {
+  long error = setting("SHIM_FALLOCATE");
+  return error ? (int)error : REAL(posix_fallocate64)(fd, offset, size);
+}
+
+int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*work)(void*), void* argument) {
+  if (setting("SHIM_NO_THREADS")) return EAGAIN;
+  return REAL(pthread_create)(thread, attributes, work, argument);
+}
