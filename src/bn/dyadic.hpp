@@ -1,9 +1,13 @@
-// Exact numbers: what a sum of floating-point values is before anything is rounded.
+// Exact numbers: what a sum of floating-point values is before anything is rounded, and the one
+// place where it is rounded.
 #pragma once
 
 #include <boost/multiprecision/cpp_int.hpp>
+#include <memory>
 #include <string>
 #include <string_view>
+
+#include "bn/double_double.hpp"
 
 namespace bn {
 
@@ -26,6 +30,9 @@ class Dyadic {
   [[nodiscard]] int exponent() const { return exponent_; }
 
   Dyadic& operator+=(const Dyadic& other);
+  Dyadic& operator-=(const Dyadic& other);
+  [[nodiscard]] Dyadic operator-() const;
+  friend Dyadic operator*(const Dyadic& a, const Dyadic& b);
   friend bool operator==(const Dyadic&, const Dyadic&) = default;
 
   /// "0x1a2bp-149", "-0x3p0", "0x0p0".
@@ -37,5 +44,10 @@ class Dyadic {
   Integer integer_;
   int exponent_ = 0;
 };
+
+/// numerator / denominator: hi is the exact quotient rounded once, ties to even, subnormals
+/// included; an overflow gives an infinity. hi + lo is the quotient to at least 106 bits, as far as
+/// doubles reach down. denominator > 0.
+[[nodiscard]] DoubleDouble quotient(const Dyadic& numerator, const Integer& denominator);
 
 }  // namespace bn

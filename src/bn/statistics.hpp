@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bn/array.hpp"
+#include "bn/channel_statistics.hpp"
 #include "bn/dyadic.hpp"
 
 namespace bn {
@@ -16,8 +17,8 @@ namespace bn {
 /// How to run. Nothing here can change a bit of any result.
 struct Execution {
   unsigned threads = 0;  ///< 0: every core that the process may use
-  /// Called now and then, from any thread, with the number of bytes read since the last call.
-  std::function<void(std::size_t bytes)> progress;
+  /// Called after every tile, from any thread: bytes read so far, and in all.
+  std::function<void(std::size_t done, std::size_t total)> progress;
 };
 
 /// The exact sums of every channel; all statistics come from these. Mergeable: the sums of two sets
@@ -36,10 +37,17 @@ struct Sums {
 /// 1), each of shape (C,), each the exact value of the input bits rounded once to the nearest
 /// double (Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1).
 struct Statistics {
+  Statistics() = default;
+  explicit Statistics(std::size_t channels);
+
   std::vector<double> mean;
   std::vector<double> mean_lo;       ///< mean + mean_lo is the mean to about 106 bits
   std::vector<double> var;           ///< biased: this one normalises
   std::vector<double> var_unbiased;  ///< NaN where m = 1
+
+  void set(std::size_t channel, const ChannelStatistics& of_channel);
+  /// Throws RangeError for the first channel whose variance is beyond the range of double.
+  void check_range() const;
 };
 
 /// Exact sums of every channel of x. Throws NonFiniteError.

@@ -1,0 +1,45 @@
+// How an array is cut into tiles: for few bytes moved, little memory, and work for every thread.
+#pragma once
+
+#include <cstddef>
+
+#include "bn/view.hpp"
+
+namespace bn {
+
+/// A view cut into boxes; the last ones in each direction may be smaller.
+struct Tiling {
+  View view;
+  std::size_t outer_step = 1;
+  std::size_t channel_step = 1;
+  std::size_t inner_step = 1;
+
+  /// Tiles of about `bytes`, each contiguous in memory, in memory order.
+  [[nodiscard]] static Tiling contiguous(const View& view, std::size_t element_bytes,
+                                         std::size_t bytes);
+
+  [[nodiscard]] std::size_t count() const;
+  /// Tile number `index`: of ascending position in memory where the tiles are contiguous.
+  [[nodiscard]] Tile tile(std::size_t index) const;
+};
+
+/// The way through an array whose every channel is needed whole before any of it can be finished.
+struct Blocking {
+  unsigned threads = 1;
+
+  /// Where a few channels fit a thread's buffer, they are loaded once and stay there from the sums
+  /// to the results: each tile of `groups` has all values of its channels. Otherwise `groups` is
+  /// one tile and the array is read twice, in the tiles of `stream`.
+  bool resident = false;
+  Tiling groups;
+
+  /// Contiguous tiles that stay in a core's own cache while they are worked on.
+  Tiling stream;
+};
+
+/// element_bytes: of all arrays that are read together. threads: at most.
+///
+/// Buffers of all threads together take at most 40 MiB, whatever the array's size.
+[[nodiscard]] Blocking make_blocking(const View& view, std::size_t element_bytes, unsigned threads);
+
+}  // namespace bn

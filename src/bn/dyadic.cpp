@@ -1,0 +1,135 @@
+#include "bn/dyadic.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <sstream>
+#include <stdexcept>
+
+namespace bn {
+namespace {
+
+// Bounds for what parse() accepts: beyond any sum of 2^64 products of two doubles.
+constexpr std::size_t kMostDigits = 1200;
+constexpr int kMostExponent = 4400;
+
+// Bits of a quotient before it is rounded: hi takes 53 of them, lo what is left.
+constexpr int kQuotientBits = 120;
+
+int bit_count(const Integer& positive) {
+  return static_cast<int>(boost::multiprecision::msb(positive)) + 1;
+}
+
+// The magnitude of an integer to 63 bits or more, as a double times 2^exponent.
+double scaled_magnitude(const Integer& value, int exponent) {
+  if (value.is_zero()) return 0;
+  Integer magnitude = abs(value);
+  const int excess = std::max(0, bit_count(magnitude) - 64);
+  magnitude >>= excess;
+  return std::ldexp(static_cast<double>(static_cast<std::uint64_t>(magnitude)), exponent + excess);
+}
+
+}  // namespace
+
+Dyadic::Dyadic(Integer integer, int exponent) : integer_(std::move(integer)), exponent_(exponent) {
+  if (integer_.is_zero()) {
+    exponent_ = 0;
+    return;
+  }
+  const auto zeros =
+      boost::multiprecision::lsb(integer_.sign() < 0 ? Integer(-integer_) : integer_);
+  if (zeros != 0) {
+    // Boost shifts negative numbers towards minus infinity; exact here, as only zeros leave.
+    integer_ >>= zeros;
+    exponent_ += static_cast<int>(zeros);
+  }
+}
+
+Dyadic::Dyadic(double finite) {
+  int exponent = 0;
+  const double fraction = std::frexp(finite, &exponent);
+  *this = Dyadic(Integer(static_cast<std::int64_t>(std::ldexp(fraction, 53))), exponent - 53);
+}
+
+Dyadic& Dyadic::operator+=(const Dyadic& other) {
+  if (other.integer_.is_zero()) return *this;
+  if (integer_.is_zero()) return *this = other;
+  const int low = std::min(exponent_, other.exponent_);
+  return *this = Dyadic(
+             (integer_ << (exponent_ - low)) + (other.integer_ << (other.exponent_ - low)), low);
+}
+
+Dyadic& Dyadic::operator-=(const Dyadic& other) { return *this += -other; }
+
+Dyadic Dyadic::operator-() const {
+  Dyadic negated = *this;
+  negated.integer_ = -negated.integer_;
+  return negated;
+}
+
+Dyadic operator*(const Dyadic& a, const Dyadic& b) {
+  return {a.integer_ * b.integer_, a.exponent_ + b.exponent_};
+}
+
+std::string Dyadic::to_string() const {
+  std::ostringstream out;
+  out.imbue(std::locale::classic());
+  out << (integer_.sign() < 0 ? "-0x" : "0x") << std::hex << Integer(abs(integer_)) << 'p'
+      << std::dec << exponent_;
+  return out.str();
+}
+
+Dyadic Dyadic::parse(std::string_view text) {
+  const auto fail = [&] {
+    return std::invalid_argument("\"" + std::string(text.substr(0, 40)) +
+                                 "\" is not an exact number such as \"-0x1a2bp-149\"");
+  };
+  std::string_view rest = text;
+  const bool negative = rest.starts_with('-');
+  if (negative) rest.remove_prefix(1);
+  if (!rest.starts_with("0x")) throw fail();
+  rest.remove_prefix(2);
+  const std::size_t digits = std::min(rest.find_first_not_of("0123456789abcdef"), rest.size());
+  if (digits == 0 || digits > kMostDigits || digits == rest.size() || rest[digits] != 'p')
+    throw fail();
+  Integer integer("0x" + std::string(rest.substr(0, digits)));
+  int exponent = 0;
+  const char* end = rest.data() + rest.size();
+  const auto [stop, status] = std::from_chars(rest.data() + digits + 1, end, exponent);
+  if (status != std::errc() || stop != end || std::abs(exponent) > kMostExponent) throw fail();
+  Dyadic value(negative ? Integer(-integer) : integer, exponent);
+  if (value.to_string() != text) throw fail();  // not in lowest terms, leading zeros, "-0x0p0"
+  return value;
+}
+
+DoubleDouble quotient(const Dyadic& numerator, const Integer& denominator) {
+  if (numerator.integer().is_zero()) return {};
+  const Integer magnitude = abs(numerator.integer());
+  const int shift = std::max(0, kQuotientBits - (bit_count(magnitude) - bit_count(denominator)));
+  Integer q;
+  Integer rest;
+  boost::multiprecision::divide_qr(Integer(magnitude << shift), denominator, q, rest);
+  const int exponent = numerator.exponent() - shift;  // of the last bit of q
+
+  const int top = bit_count(q) - 1 + exponent;
+  const int last = std::max(top - 52, -1074);  // of the last bit that hi can hold
+  const auto dropped = static_cast<unsigned>(last - exponent);
+  Integer kept = q >> dropped;
+  const bool half = dropped != 0 && bit_test(q, dropped - 1);
+  const bool more = !rest.is_zero() || (half && boost::multiprecision::lsb(q) < dropped - 1);
+  if (half && (more || bit_test(kept, 0))) ++kept;
+
+  // Both ldexp are exact: kept has at most 53 bits and `last` is not below -1074.
+  DoubleDouble result;
+  result.hi = std::ldexp(static_cast<double>(static_cast<std::uint64_t>(kept)), last);
+  if (std::isfinite(result.hi)) {
+    const Integer remainder = q - (kept << dropped);
+    result.lo = scaled_magnitude(remainder, exponent);
+    if (remainder.sign() < 0) result.lo = -result.lo;
+  }
+  if (numerator.integer().sign() < 0) return {-result.hi, -result.lo};
+  return result;
+}
+
+}  // namespace bn

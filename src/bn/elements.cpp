@@ -1,0 +1,145 @@
+#include "bn/elements.hpp"
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "bn/kernels/kernels.hpp"
+
+namespace bn {
+namespace {
+
+template <class T>
+T read(const std::byte* element) {
+  T value;
+  std::memcpy(&value, element, sizeof value);
+  return value;
+}
+
+template <class T, class Real>
+const Real* convert(const std::byte* elements, std::size_t n, Real* scratch) {
+  for (std::size_t i = 0; i < n; ++i) {
+    scratch[i] = static_cast<Real>(read<T>(elements + i * sizeof(T)));
+  }
+  return scratch;
+}
+
+double as_double(Dtype dtype, const std::byte* element) {
+  if (dtype == Dtype::float64) return read<double>(element);
+  if (dtype == Dtype::float32) return static_cast<double>(read<float>(element));
+  float value = 0;
+  const auto half = read<std::uint16_t>(element);
+  kernels::table().widen_half(&half, 1, &value);
+  return static_cast<double>(value);
+}
+
+}  // namespace
+
+bool fits_float(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::float16:
+    case Dtype::float32:
+    case Dtype::int8:
+    case Dtype::int16:
+    case Dtype::uint8:
+    case Dtype::uint16:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool fits_double(Dtype dtype) { return dtype != Dtype::int64 && dtype != Dtype::uint64; }
+
+template <>
+const float* widen<float>(Dtype dtype, const std::byte* elements, std::size_t n, float* scratch) {
+  switch (dtype) {
+    case Dtype::float32:
+      return reinterpret_cast<const float*>(elements);
+    case Dtype::float16:
+      kernels::table().widen_half(reinterpret_cast<const std::uint16_t*>(elements), n, scratch);
+      return scratch;
+    case Dtype::int8:
+      return convert<std::int8_t>(elements, n, scratch);
+    case Dtype::int16:
+      return convert<std::int16_t>(elements, n, scratch);
+    case Dtype::uint8:
+      return convert<std::uint8_t>(elements, n, scratch);
+    default:
+      return convert<std::uint16_t>(elements, n, scratch);
+  }
+}
+
+template <>
+const double* widen<double>(Dtype dtype, const std::byte* elements, std::size_t n,
+                            double* scratch) {
+  switch (dtype) {
+    case Dtype::float64:
+      return reinterpret_cast<const double*>(elements);
+    case Dtype::float32:
+      return convert<float>(elements, n, scratch);
+    case Dtype::int8:
+      return convert<std::int8_t>(elements, n, scratch);
+    case Dtype::int16:
+      return convert<std::int16_t>(elements, n, scratch);
+    case Dtype::int32:
+      return convert<std::int32_t>(elements, n, scratch);
+    case Dtype::uint8:
+      return convert<std::uint8_t>(elements, n, scratch);
+    case Dtype::uint16:
+      return convert<std::uint16_t>(elements, n, scratch);
+    case Dtype::uint32:
+      return convert<std::uint32_t>(elements, n, scratch);
+    default:
+      for (std::size_t i = 0; i < n; ++i) scratch[i] = as_double(dtype, elements + 2 * i);
+      return scratch;
+  }
+}
+
+double integer_centred(Dtype dtype, const std::byte* element, double mean, double mean_lo) {
+  // The nearest integer to the mean first: what is left of the mean is at most a half, so that the
+  // last subtraction does not magnify its error.
+  const Int128 value = decode(dtype, element).value;
+  const double whole = std::nearbyint(mean);
+  const double rest = (mean - whole) + mean_lo;
+  // Beyond 2^100 the mean dwarfs every element; there, too, nothing cancels.
+  if (std::abs(whole) >= 0x1p100) return (static_cast<double>(value) - mean) - mean_lo;
+  return static_cast<double>(value - static_cast<Int128>(whole)) - rest;
+}
+
+Decoded decode(Dtype dtype, const std::byte* element) {
+  switch (dtype) {
+    case Dtype::int8:
+      return {read<std::int8_t>(element), 0};
+    case Dtype::int16:
+      return {read<std::int16_t>(element), 0};
+    case Dtype::int32:
+      return {read<std::int32_t>(element), 0};
+    case Dtype::int64:
+      return {read<std::int64_t>(element), 0};
+    case Dtype::uint8:
+      return {read<std::uint8_t>(element), 0};
+    case Dtype::uint16:
+      return {read<std::uint16_t>(element), 0};
+    case Dtype::uint32:
+      return {read<std::uint32_t>(element), 0};
+    case Dtype::uint64:
+      return {static_cast<Int128>(read<std::uint64_t>(element)), 0};
+    default:
+      break;
+  }
+  const auto bits = std::bit_cast<std::uint64_t>(as_double(dtype, element));
+  const auto field = static_cast<int>(bits >> 52 & 0x7ff);
+  auto significand = static_cast<std::int64_t>(bits & ((std::uint64_t{1} << 52) - 1));
+  if (field != 0) significand |= std::int64_t{1} << 52;
+  return {(bits >> 63) != 0 ? -significand : significand, (field == 0 ? 1 : field) - 1075};
+}
+
+double non_finite(Dtype dtype, const std::byte* element) {
+  if (!is_floating(dtype)) return 0;
+  const double value = as_double(dtype, element);
+  return std::isfinite(value) ? 0 : value;
+}
+
+}  // namespace bn

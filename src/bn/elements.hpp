@@ -1,0 +1,45 @@
+// Elements of any dtype, one at a time or a few thousand: as float or double where that is exact,
+// as an integer times a power of two always.
+#pragma once
+
+#include <cstddef>
+
+#include "bn/dtype.hpp"
+#include "bn/int128.hpp"
+
+namespace bn {
+
+/// Every value of the dtype is a float: float16, float32 and the integers of one or two bytes.
+[[nodiscard]] bool fits_float(Dtype dtype);
+
+/// Every value of the dtype is a double: all but the integers of eight bytes.
+[[nodiscard]] bool fits_double(Dtype dtype);
+
+/// n elements as Real, exactly: `elements` themselves where the dtype is Real, else in `scratch`.
+/// Real is float (fits_float) or double (fits_double).
+template <class Real>
+[[nodiscard]] const Real* widen(Dtype dtype, const std::byte* elements, std::size_t n,
+                                Real* scratch) = delete;
+template <>
+[[nodiscard]] const float* widen<float>(Dtype dtype, const std::byte* elements, std::size_t n,
+                                        float* scratch);
+template <>
+[[nodiscard]] const double* widen<double>(Dtype dtype, const std::byte* elements, std::size_t n,
+                                          double* scratch);
+
+/// An integer less the mean, (element - mean) - mean_lo, with the error of two subtractions in
+/// double although the integer may not fit one.
+[[nodiscard]] double integer_centred(Dtype dtype, const std::byte* element, double mean,
+                                     double mean_lo);
+
+/// A finite element as value * 2^exponent; |value| < 2^65.
+struct Decoded {
+  Int128 value;
+  int exponent;
+};
+[[nodiscard]] Decoded decode(Dtype dtype, const std::byte* element);
+
+/// The element itself if it is NaN or infinite, else 0.
+[[nodiscard]] double non_finite(Dtype dtype, const std::byte* element);
+
+}  // namespace bn

@@ -1,0 +1,273 @@
+#include "bn/elementwise.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "bn/elements.hpp"
+
+namespace bn {
+namespace {
+
+using kernels::Affine;
+using kernels::Channel;
+using kernels::Columns;
+using kernels::Gradient;
+
+// Elements converted at a time: the conversions stay in the first cache.
+constexpr std::size_t kPiece = 1024;
+
+// Below this, a run is too short for a vector: constants are laid out a column each instead.
+constexpr std::size_t kShortRun = 16;
+
+constexpr std::array<double, kPiece> kZeros{};
+
+double at(Channel value, std::size_t) { return value; }
+double at(Columns values, std::size_t i) { return values[i]; }
+
+template <class Value>
+Value zero() {
+  if constexpr (std::is_same_v<Value, Channel>) {
+    return 0;
+  } else {
+    return kZeros.data();
+  }
+}
+
+template <class Value>
+const kernels::Elementwise<Value>& kernel() {
+  if constexpr (std::is_same_v<Value, Channel>) {
+    return kernels::table().channel;
+  } else {
+    return kernels::table().columns;
+  }
+}
+
+std::size_t count_non_finite(Dtype dtype, const std::byte* results, std::size_t n,
+                             std::initializer_list<std::pair<Dtype, const std::byte*>> operands) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (non_finite(dtype, results + i * item_size(dtype)) == 0) continue;
+    const bool from_finite =
+        std::all_of(operands.begin(), operands.end(), [&](const auto& operand) {
+          return non_finite(operand.first, operand.second + i * item_size(operand.first)) == 0;
+        });
+    count += from_finite ? 1 : 0;
+  }
+  return count;
+}
+
+// One piece of an operand as double; integers of eight bytes less the mean, which is then zero.
+template <class Constants>
+const double* widen_double(Dtype dtype, const std::byte* elements, std::size_t n,
+                           Constants& constants, double* scratch) {
+  if (fits_double(dtype)) return widen<double>(dtype, elements, n, scratch);
+  for (std::size_t i = 0; i < n; ++i) {
+    scratch[i] =
+        integer_centred(dtype, elements + i * 8, at(constants.mean, i), at(constants.mean_lo, i));
+  }
+  constants.mean = zero<decltype(constants.mean)>();
+  constants.mean_lo = constants.mean;
+  return scratch;
+}
+
+// run(real, Out) -> "one is not finite", for the dtype of the results.
+template <class RunFloat, class RunDouble>
+bool with_results(Dtype dtype, std::byte* results, std::size_t n, RunFloat run_float,
+                  RunDouble run_double) {
+  if (dtype == Dtype::float32) return run_float(reinterpret_cast<float*>(results));
+  if (dtype == Dtype::float64) return run_double(reinterpret_cast<double*>(results));
+  std::array<double, kPiece> exact;
+  run_double(exact.data());
+  return kernels::table().narrow_half(exact.data(), n, reinterpret_cast<std::uint16_t*>(results));
+}
+
+template <class Value>
+std::size_t normalise_piece(Dtype x_dtype, const std::byte* x, std::size_t n,
+                            Affine<Value> constants, Dtype dtype, std::byte* y) {
+  const auto& k = kernel<Value>();
+  bool suspicious = false;
+  if (fits_float(x_dtype)) {
+    std::array<float, kPiece> scratch;
+    const float* values = widen<float>(x_dtype, x, n, scratch.data());
+    suspicious = with_results(
+        dtype, y, n, [&](float* out) { return k.normalise_ff(values, n, constants, out); },
+        [&](double* out) { return k.normalise_fd(values, n, constants, out); });
+  } else {
+    std::array<double, kPiece> scratch;
+    const double* values = widen_double(x_dtype, x, n, constants, scratch.data());
+    suspicious = with_results(
+        dtype, y, n, [&](float* out) { return k.normalise_df(values, n, constants, out); },
+        [&](double* out) { return k.normalise_dd(values, n, constants, out); });
+  }
+  return suspicious ? count_non_finite(dtype, y, n, {{x_dtype, x}}) : 0;
+}
+
+template <class Value>
+std::size_t gradient_piece(Dtype x_dtype, const std::byte* x, Dtype dy_dtype, const std::byte* dy,
+                           std::size_t n, Gradient<Value> constants, Dtype dtype, std::byte* dx) {
+  const auto& k = kernel<Value>();
+  bool suspicious = false;
+  if (fits_float(x_dtype) && fits_float(dy_dtype)) {
+    std::array<float, kPiece> x_scratch;
+    std::array<float, kPiece> dy_scratch;
+    const float* x_values = widen<float>(x_dtype, x, n, x_scratch.data());
+    const float* dy_values = widen<float>(dy_dtype, dy, n, dy_scratch.data());
+    suspicious = with_results(
+        dtype, dx, n,
+        [&](float* out) { return k.gradient_ff(x_values, dy_values, n, constants, out); },
+        [&](double* out) { return k.gradient_fd(x_values, dy_values, n, constants, out); });
+  } else {
+    std::array<double, kPiece> x_scratch;
+    std::array<double, kPiece> dy_scratch;
+    const double* x_values = widen_double(x_dtype, x, n, constants, x_scratch.data());
+    Affine<Value> as_they_are{zero<Value>(), zero<Value>(), zero<Value>(), zero<Value>()};
+    const double* dy_values = widen_double(dy_dtype, dy, n, as_they_are, dy_scratch.data());
+    suspicious = with_results(
+        dtype, dx, n,
+        [&](float* out) { return k.gradient_df(x_values, dy_values, n, constants, out); },
+        [&](double* out) { return k.gradient_dd(x_values, dy_values, n, constants, out); });
+  }
+  return suspicious ? count_non_finite(dtype, dx, n, {{x_dtype, x}, {dy_dtype, dy}}) : 0;
+}
+
+// piece(row, element of the row, n, channel) for runs of one channel.
+template <class Piece>
+void walk_runs(const Tile& tile, Piece piece) {
+  for (std::size_t r = 0; r < tile.outer.count; ++r) {
+    for (std::size_t c = 0; c < tile.channel.count; ++c) {
+      for (std::size_t i = 0; i < tile.inner.count; i += kPiece) {
+        piece(r, c * tile.inner.count + i, std::min(kPiece, tile.inner.count - i),
+              tile.channel.begin + c);
+      }
+    }
+  }
+}
+
+// piece(row, element of the row, n, offset) where the constants of the piece's elements start at
+// `offset` of one row of columns. Where rows are contiguous, elements may reach into following
+// rows.
+template <class Piece>
+void walk_columns(const Tile& tile, std::size_t repeats, Piece piece) {
+  const std::size_t width = tile.row_size();
+  for (std::size_t r = 0; r < tile.outer.count; r += repeats) {
+    const std::size_t n = std::min(repeats, tile.outer.count - r) * width;
+    for (std::size_t i = 0; i < n; i += kPiece) piece(r, i, std::min(kPiece, n - i), i);
+  }
+}
+
+// Rows that are taken as one: narrow ones, where no gap is between them.
+std::size_t repeats(const Tile& tile, bool contiguous) {
+  const std::size_t width = tile.row_size();
+  return contiguous && width < kPiece ? kPiece / width : 1;
+}
+
+// The channels' constants, one a column.
+std::vector<double> expand(const std::vector<double>& channels, const Tile& tile,
+                           std::size_t repeats) {
+  std::vector<double> columns;
+  columns.reserve(tile.row_size() * repeats);
+  for (std::size_t k = 0; k < repeats; ++k) {
+    for (std::size_t c = 0; c < tile.channel.count; ++c) {
+      columns.insert(columns.end(), tile.inner.count, channels[tile.channel.begin + c]);
+    }
+  }
+  return columns;
+}
+
+}  // namespace
+
+AffineChannels::AffineChannels(std::size_t channels)
+    : mean(channels), mean_lo(channels), scale(channels), beta(channels) {}
+
+GradientChannels::GradientChannels(std::size_t channels)
+    : mean(channels),
+      mean_lo(channels),
+      scale(channels),
+      scale_lo(channels),
+      offset(channels),
+      offset_lo(channels),
+      slope(channels),
+      slope_lo(channels) {}
+
+std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype dtype,
+                      MutableRows y) {
+  if (tile.size() == 0) return 0;
+  const std::size_t x_size = item_size(x.dtype);
+  const std::size_t y_size = item_size(dtype);
+  std::size_t overflows = 0;
+  const auto x_at = [&](std::size_t r, std::size_t i) {
+    return x.rows.data + r * x.rows.stride + i * x_size;
+  };
+  const auto y_at = [&](std::size_t r, std::size_t i) {
+    return y.data + r * y.stride + i * y_size;
+  };
+
+  if (tile.inner.count >= kShortRun) {
+    walk_runs(tile, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t c) {
+      const Affine<Channel> constants{k.mean[c], k.mean_lo[c], k.scale[c], k.beta[c]};
+      overflows += normalise_piece<Channel>(x.dtype, x_at(r, i), n, constants, dtype, y_at(r, i));
+    });
+    return overflows;
+  }
+  const std::size_t rows = repeats(
+      tile, x.rows.stride == tile.row_size() * x_size && y.stride == tile.row_size() * y_size);
+  AffineChannels columns(0);
+  columns.mean = expand(k.mean, tile, rows);
+  columns.mean_lo = expand(k.mean_lo, tile, rows);
+  columns.scale = expand(k.scale, tile, rows);
+  columns.beta = expand(k.beta, tile, rows);
+  walk_columns(tile, rows, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t offset) {
+    const Affine<Columns> constants{&columns.mean[offset], &columns.mean_lo[offset],
+                                    &columns.scale[offset], &columns.beta[offset]};
+    overflows += normalise_piece<Columns>(x.dtype, x_at(r, i), n, constants, dtype, y_at(r, i));
+  });
+  return overflows;
+}
+
+std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels& k, Dtype dtype,
+                     MutableRows dx) {
+  if (tile.size() == 0) return 0;
+  const std::size_t x_size = item_size(x.dtype);
+  const std::size_t dy_size = item_size(dy.dtype);
+  const std::size_t dx_size = item_size(dtype);
+  std::size_t overflows = 0;
+  const auto piece = [&]<class Value>(std::size_t r, std::size_t i, std::size_t n,
+                                      const Gradient<Value>& constants) {
+    overflows += gradient_piece<Value>(x.dtype, x.rows.data + r * x.rows.stride + i * x_size,
+                                       dy.dtype, dy.rows.data + r * dy.rows.stride + i * dy_size, n,
+                                       constants, dtype, dx.data + r * dx.stride + i * dx_size);
+  };
+
+  if (tile.inner.count >= kShortRun) {
+    walk_runs(tile, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t c) {
+      piece(r, i, n,
+            Gradient<Channel>{k.mean[c], k.mean_lo[c], k.scale[c], k.scale_lo[c], k.offset[c],
+                              k.offset_lo[c], k.slope[c], k.slope_lo[c]});
+    });
+    return overflows;
+  }
+  const std::size_t width = tile.row_size();
+  const std::size_t rows =
+      repeats(tile, x.rows.stride == width * x_size && dy.rows.stride == width * dy_size &&
+                        dx.stride == width * dx_size);
+  GradientChannels columns(0);
+  columns.mean = expand(k.mean, tile, rows);
+  columns.mean_lo = expand(k.mean_lo, tile, rows);
+  columns.scale = expand(k.scale, tile, rows);
+  columns.scale_lo = expand(k.scale_lo, tile, rows);
+  columns.offset = expand(k.offset, tile, rows);
+  columns.offset_lo = expand(k.offset_lo, tile, rows);
+  columns.slope = expand(k.slope, tile, rows);
+  columns.slope_lo = expand(k.slope_lo, tile, rows);
+  walk_columns(tile, rows, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t offset) {
+    piece(r, i, n,
+          Gradient<Columns>{&columns.mean[offset], &columns.mean_lo[offset], &columns.scale[offset],
+                            &columns.scale_lo[offset], &columns.offset[offset],
+                            &columns.offset_lo[offset], &columns.slope[offset],
+                            &columns.slope_lo[offset]});
+  });
+  return overflows;
+}
+
+}  // namespace bn

@@ -1,0 +1,34 @@
+// Results element by element, tile by tile, for every pair of dtypes. The formulas are in
+// kernels/impl.hpp; here are the walk over the tile and the conversions around them.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "bn/channel_sums.hpp"
+#include "bn/kernels/kernels.hpp"
+
+namespace bn {
+
+/// Constants of every channel, each of shape (C,).
+struct AffineChannels {
+  explicit AffineChannels(std::size_t channels);
+  std::vector<double> mean, mean_lo, scale, beta;
+};
+
+struct GradientChannels {
+  explicit GradientChannels(std::size_t channels);
+  std::vector<double> mean, mean_lo, scale, scale_lo, offset, offset_lo, slope, slope_lo;
+};
+
+/// y = ((x - mean) - mean_lo) * scale + beta, computed in double and rounded once to `dtype`.
+/// Returns how many results are infinite or NaN although x is not.
+[[nodiscard]] std::size_t normalise(const Tile& tile, Block x, const AffineChannels& channels,
+                                    Dtype dtype, MutableRows y);
+
+/// dx = scale * dy - offset - ((x - mean) - mean_lo) * slope; for float64 results in twice the
+/// precision until the end. Returns how many results are infinite or NaN although x and dy are not.
+[[nodiscard]] std::size_t gradient(const Tile& tile, Block x, Block dy,
+                                   const GradientChannels& channels, Dtype dtype, MutableRows dx);
+
+}  // namespace bn

@@ -1,0 +1,131 @@
+#include "bn/forward.hpp"
+
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "bn/check.hpp"
+#include "bn/checksum.hpp"
+#include "bn/double_double.hpp"
+#include "bn/elementwise.hpp"
+#include "bn/error.hpp"
+#include "bn/passes.hpp"
+
+namespace bn {
+namespace {
+
+// What both modes share: y from the constants of every channel.
+class Forward : public Computation {
+ public:
+  Forward(const View& view, const Parameters& parameters)
+      : parameters_(parameters), constants_(view.channel) {}
+
+  void apply(const View&, const Tile& tile, std::span<const Block> blocks, Dtype dtype,
+             MutableRows y) override {
+    overflows_ += normalise(tile, blocks[0], constants_, dtype, y);
+  }
+
+  [[nodiscard]] std::size_t overflows() const { return overflows_; }
+  [[nodiscard]] std::uint64_t x_checksum() const { return x_checksum_; }
+
+ protected:
+  void set(std::size_t c, DoubleDouble mean, DoubleDouble var) {
+    const DoubleDouble inv_std = inverse_sqrt(var + parameters_.eps);
+    constants_.mean[c] = mean.hi;
+    constants_.mean_lo[c] = mean.lo;
+    constants_.scale[c] = (inv_std * parameters_.gamma[c]).hi;
+    constants_.beta[c] = parameters_.beta[c];
+  }
+  void add_checksum(const View& view, const Tile& tile, const Block& x) {
+    x_checksum_ += checksum(view, tile, x.dtype, x.rows);
+  }
+
+ private:
+  const Parameters& parameters_;
+  AffineChannels constants_;
+  std::atomic<std::size_t> overflows_{0};
+  std::atomic<std::uint64_t> x_checksum_{0};
+};
+
+class ForwardTrain : public Forward {
+ public:
+  ForwardTrain(const View& view, const Parameters& parameters, ForwardResult& result)
+      : Forward(view, parameters), result_(result) {}
+
+  void add_to(const View& view, std::span<ChannelSums> sums, const Tile& tile,
+              std::span<const Block> blocks) override {
+    sums[0].add_moments(view, tile, blocks[0]);
+    add_checksum(view, tile, blocks[0]);
+  }
+
+  void finish(std::size_t c, std::span<ChannelSums> sums) override {
+    auto [sum, sum_squares] = sums[0].take(c);
+    const ChannelStatistics statistics = channel_statistics(sum, sum_squares, result_.sums.count);
+    result_.statistics.set(c, statistics);
+    result_.sums.sum[c] = std::move(sum);
+    result_.sums.sum_squares[c] = std::move(sum_squares);
+    set(c, statistics.mean, statistics.var);
+  }
+
+ private:
+  ForwardResult& result_;
+};
+
+class ForwardTest : public Forward {
+ public:
+  ForwardTest(const View& view, std::span<const double> running_mean,
+              std::span<const double> running_var, const Parameters& parameters)
+      : Forward(view, parameters) {
+    for (std::size_t c = 0; c < view.channel; ++c)
+      set(c, {running_mean[c], 0}, {running_var[c], 0});
+  }
+
+  void add_to(const View&, std::span<ChannelSums>, const Tile&, std::span<const Block>) override {}
+  void finish(std::size_t, std::span<ChannelSums>) override {}
+
+  void apply(const View& view, const Tile& tile, std::span<const Block> blocks, Dtype dtype,
+             MutableRows y) override {
+    add_checksum(view, tile, blocks[0]);  // first: y may take the place of x
+    Forward::apply(view, tile, blocks, dtype, y);
+  }
+};
+
+}  // namespace
+
+ForwardResult forward_train(const View& view, Source& x, const Parameters& parameters, Sink& y,
+                            const Execution& execution) {
+  check_parameters(view, parameters.gamma, parameters.beta, parameters.eps);
+  if (view.m() == 1 && view.channel != 0) throw SingleValueError();
+  ForwardResult result;
+  result.sums.count = view.m();
+  if (view.m() == 0) return result;
+  result.sums.sum.resize(view.channel);
+  result.sums.sum_squares.resize(view.channel);
+  result.statistics = Statistics(view.channel);
+
+  ForwardTrain computation(view, parameters, result);
+  const std::array<Source*, 1> sources{&x};
+  sum_and_apply(view, sources, computation, &y, execution);
+  result.statistics.check_range();
+  result.overflows = computation.overflows();
+  result.x_checksum = computation.x_checksum();
+  return result;
+}
+
+ForwardResult forward_test(const View& view, Source& x, std::span<const double> running_mean,
+                           std::span<const double> running_var, const Parameters& parameters,
+                           Sink& y, const Execution& execution) {
+  check_parameters(view, parameters.gamma, parameters.beta, parameters.eps);
+  check_running(view, running_mean, running_var);
+  ForwardTest computation(view, running_mean, running_var, parameters);
+  const std::array<Source*, 1> sources{&x};
+  apply_only(view, sources, computation, y, execution);
+  ForwardResult result;
+  result.overflows = computation.overflows();
+  result.x_checksum = computation.x_checksum();
+  return result;
+}
+
+}  // namespace bn

@@ -1,0 +1,148 @@
+// The inner loops, and the one place where the instruction set matters. They are compiled once for
+// each instruction set and chosen at run time. Every version gives the same bits: sums are exact
+// integers, element-wise arithmetic is IEEE double without contraction.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace bn::kernels {
+
+/// The unsigned integer with the bits of a Real.
+template <class Real>
+struct bits_of;
+template <>
+struct bits_of<float> {
+  using type = std::uint32_t;
+};
+template <>
+struct bits_of<double> {
+  using type = std::uint64_t;
+};
+
+/// Bits of magnitudes (the sign taken off), which compare like the magnitudes themselves.
+template <class Real>
+struct Extremes {
+  using Bits = typename bits_of<Real>::type;
+  Bits largest;             ///< at least the bits of infinity: something is not finite
+  Bits smallest_minus_one;  ///< of the smallest but zero; the largest of all Bits if there is none
+};
+
+/// How a sum of values and a sum of products come back: as integers times powers of two.
+/// e is an exponent such that every magnitude is less than 2^(e + 1) and, unless it is zero, a
+/// value with an exponent of at least e - window; a product has e = e_x + e_dy.
+template <class Real>
+struct Grid;
+
+template <>
+struct Grid<float> {
+  static constexpr int window = 22;
+  static constexpr std::array<int, 1> sum{-45};           ///< term t counts in 2^(e + sum[t])
+  static constexpr std::array<int, 2> product{-44, -90};  ///< term t counts in 2^(e + product[t])
+};
+
+template <>
+struct Grid<double> {
+  static constexpr int window = 18;
+  static constexpr std::array<int, 3> sum{-22, -46, -70};
+  static constexpr std::array<int, 5> product{-44, -68, -92, -116, -140};
+};
+
+/// Exact sums of values within the window; see Grid.
+template <class Real>
+struct Sums {
+  /// Most values for one call along a run.
+  std::size_t chunk;
+  Extremes<Real> (*extremes)(const Real* x, std::size_t n);
+  /// sum x, sum x^2
+  void (*moments)(const Real* x, std::size_t n, int e, std::int64_t* sum,
+                  std::int64_t* sum_squares);
+  /// sum dy, sum dy * x
+  void (*products)(const Real* x, const Real* dy, std::size_t n, int e_x, int e_dy,
+                   std::int64_t* sum_dy, std::int64_t* sum_products);
+
+  /// The same for each column of rows x width values, rows `stride` values apart; width % 16 == 0.
+  /// Term t of column c stands at [t * width + c].
+  std::size_t chunk_rows;
+  void (*extremes_columns)(const Real* x, std::size_t stride, std::size_t rows, std::size_t width,
+                           typename bits_of<Real>::type* largest,
+                           typename bits_of<Real>::type* smallest_minus_one);
+  void (*moments_columns)(const Real* x, std::size_t stride, std::size_t rows, std::size_t width,
+                          const int* e, std::int64_t* sum, std::int64_t* sum_squares);
+  void (*products_columns)(const Real* x, std::size_t x_stride, const Real* dy,
+                           std::size_t dy_stride, std::size_t rows, std::size_t width,
+                           const int* e_x, const int* e_dy, std::int64_t* sum_dy,
+                           std::int64_t* sum_products);
+};
+
+/// Constants of y = ((x - mean) - mean_lo) * scale + beta: of one channel (Value = double), or one
+/// of each column (Value = const double*).
+template <class Value>
+struct Affine {
+  Value mean;
+  Value mean_lo;
+  Value scale;
+  Value beta;
+};
+
+/// Constants of dx = scale * dy - offset - ((x - mean) - mean_lo) * slope. Each but the mean is a
+/// double-double; only float64 results take the low parts into account.
+template <class Value>
+struct Gradient {
+  Value mean;
+  Value mean_lo;
+  Value scale;
+  Value scale_lo;
+  Value offset;
+  Value offset_lo;
+  Value slope;
+  Value slope_lo;
+};
+
+using Channel = double;
+using Columns = const double*;
+
+/// Each writes n results and returns whether one of them is infinite or NaN.
+template <class Value>
+struct Elementwise {
+  bool (*normalise_ff)(const float* x, std::size_t n, const Affine<Value>&, float* y);
+  bool (*normalise_fd)(const float* x, std::size_t n, const Affine<Value>&, double* y);
+  bool (*normalise_df)(const double* x, std::size_t n, const Affine<Value>&, float* y);
+  bool (*normalise_dd)(const double* x, std::size_t n, const Affine<Value>&, double* y);
+  bool (*gradient_ff)(const float* x, const float* dy, std::size_t n, const Gradient<Value>&,
+                      float* dx);
+  bool (*gradient_fd)(const float* x, const float* dy, std::size_t n, const Gradient<Value>&,
+                      double* dx);
+  bool (*gradient_df)(const double* x, const double* dy, std::size_t n, const Gradient<Value>&,
+                      float* dx);
+  bool (*gradient_dd)(const double* x, const double* dy, std::size_t n, const Gradient<Value>&,
+                      double* dx);
+};
+
+struct Table {
+  const char* instruction_set;
+  Sums<float> float_sums;
+  Sums<double> double_sums;
+  Elementwise<Channel> channel;
+  Elementwise<Columns> columns;
+
+  void (*widen_half)(const std::uint16_t* half, std::size_t n, float* value);
+  /// Rounds once, to nearest even. Returns whether one result is infinite or NaN.
+  bool (*narrow_half)(const double* value, std::size_t n, std::uint16_t* half);
+
+  /// Sum of word * weight(position + i) modulo 2^64; see Checksum in checksum.hpp.
+  std::uint64_t (*checksum_8)(const std::uint8_t* words, std::size_t n, std::uint64_t position);
+  std::uint64_t (*checksum_16)(const std::uint16_t* words, std::size_t n, std::uint64_t position);
+  std::uint64_t (*checksum_32)(const std::uint32_t* words, std::size_t n, std::uint64_t position);
+  std::uint64_t (*checksum_64)(const std::uint64_t* words, std::size_t n, std::uint64_t position);
+};
+
+/// The versions in this build that this CPU can run, the best one last.
+[[nodiscard]] std::vector<const Table*> available();
+
+/// The best of them, or the one that the environment variable BN_INSTRUCTION_SET names.
+[[nodiscard]] const Table& table();
+
+}  // namespace bn::kernels

@@ -1,0 +1,234 @@
+#include "bn/passes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <optional>
+
+#include "bn/blocking.hpp"
+#include "bn/error.hpp"
+#include "bn/parallel.hpp"
+
+namespace bn {
+namespace {
+
+constexpr std::size_t kMostSources = 2;
+
+// Results of a resident group leave in pieces of about this size, which stay in the core's cache.
+constexpr std::size_t kPiece = 128 * 1024;
+
+// Memory that a thread reuses from tile to tile.
+class Buffer {
+ public:
+  std::byte* get(std::size_t bytes) {
+    if (bytes_.size() < bytes) bytes_ = std::vector<std::byte>(bytes);
+    return bytes_.data();
+  }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+// The first non-finite value that any thread met.
+class FirstNonFinite {
+ public:
+  void offer(const NonFiniteError& error) {
+    const std::lock_guard lock(mutex_);
+    if (!first_ ||
+        std::pair(error.operand, error.position) < std::pair(first_->operand, first_->position)) {
+      first_ = error;
+    }
+    met_ = true;
+  }
+  [[nodiscard]] bool met() const { return met_; }
+  void throw_if_met() const {
+    if (first_) throw NonFiniteError(*first_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::optional<NonFiniteError> first_;
+  std::atomic<bool> met_{false};
+};
+
+class Passes {
+ public:
+  Passes(const View& view, std::span<Source* const> sources, Computation& computation, Sink* sink,
+         const Execution& execution)
+      : view_(view),
+        sources_(sources),
+        computation_(computation),
+        sink_(sink),
+        execution_(execution) {
+    bool sequential = sink != nullptr && sink->sequential();
+    for (const Source* source : sources) {
+      element_bytes_ += item_size(source->dtype());
+      streamed_ = streamed_ || source->sequential();
+    }
+    sink_streamed_ = sequential;
+    blocking_ = make_blocking(view, element_bytes_,
+                              execution.threads != 0 ? execution.threads : usable_cores());
+    // Pages of memory are as good as a buffer; there groups only have to be many enough.
+    if (streamed_) blocking_.threads = 1;
+    threads_.resize(blocking_.threads);
+  }
+
+  void sum_and_apply() {
+    const std::size_t array_bytes = view_.size() * element_bytes_;
+    const bool fused = blocking_.resident && sink_ != nullptr && !sink_streamed_;
+    total_ = sink_ == nullptr || fused ? array_bytes : 2 * array_bytes;
+    if (blocking_.resident) {
+      sum_groups(fused);
+    } else {
+      sum_stream();
+    }
+    first_non_finite_.throw_if_met();
+    if (sink_ != nullptr && !fused) apply_stream();
+  }
+
+  void apply_only() {
+    total_ = view_.size() * element_bytes_;
+    apply_stream();
+  }
+
+ private:
+  struct Thread {
+    std::array<Buffer, kMostSources> in;
+    Buffer out;
+  };
+
+  using Blocks = std::array<Block, kMostSources>;
+
+  Blocks load(unsigned thread, const Tile& tile) {
+    Blocks blocks{};
+    for (std::size_t s = 0; s < sources_.size(); ++s) {
+      Source& source = *sources_[s];
+      const std::size_t bytes = source.copies() ? tile.size() * item_size(source.dtype()) : 0;
+      blocks[s] = {source.dtype(), source.load(view_, tile, threads_[thread].in[s].get(bytes))};
+    }
+    if (execution_.progress) {
+      const std::size_t now = done_ += tile.size() * element_bytes_;
+      execution_.progress(now, total_);
+    }
+    return blocks;
+  }
+
+  std::span<const Block> used(const Blocks& blocks) const {
+    return std::span(blocks).first(sources_.size());
+  }
+
+  [[nodiscard]] std::vector<ChannelSums> make_sums(Range channels) const {
+    std::vector<ChannelSums> sums;
+    for (std::size_t i = 0; i < computation_.sums(); ++i) sums.emplace_back(channels);
+    return sums;
+  }
+
+  // Every group's channels, one group a thread at a time; with `fused` their results, too.
+  void sum_groups(bool fused) {
+    std::vector<std::vector<ChannelSums>> sums(threads_.size());
+    parallel_for(blocking_.threads, blocking_.groups.count(), [&](unsigned thread, std::size_t i) {
+      const Tile tile = blocking_.groups.tile(i);
+      const Blocks blocks = load(thread, tile);
+      std::vector<ChannelSums>& group = sums[thread];
+      if (group.empty()) group = make_sums(tile.channel);
+      for (ChannelSums& each : group) each.restart(tile.channel);
+      try {
+        computation_.add_to(view_, group, tile, used(blocks));
+      } catch (const NonFiniteError& error) {
+        first_non_finite_.offer(error);
+        group.clear();
+        return;
+      }
+      for (std::size_t c = tile.channel.begin; c < tile.channel.end(); ++c) {
+        computation_.finish(c, group);
+      }
+      // From a non-finite value on, only an earlier one is looked for.
+      if (fused && !first_non_finite_.met()) apply_pieces(thread, tile, blocks);
+    });
+  }
+
+  // All channels at once, the array cut into tiles that any thread takes.
+  void sum_stream() {
+    std::vector<std::vector<ChannelSums>> sums(threads_.size());
+    parallel_for(blocking_.threads, blocking_.stream.count(), [&](unsigned thread, std::size_t i) {
+      if (sums[thread].empty()) sums[thread] = make_sums({0, view_.channel});
+      const Tile tile = blocking_.stream.tile(i);
+      const Blocks blocks = load(thread, tile);
+      try {
+        computation_.add_to(view_, sums[thread], tile, used(blocks));
+      } catch (const NonFiniteError& error) {
+        first_non_finite_.offer(error);
+      }
+    });
+    if (first_non_finite_.met()) return;
+    std::erase_if(sums, [](const auto& of_thread) { return of_thread.empty(); });
+    if (sums.empty()) sums.push_back(make_sums({0, view_.channel}));
+    for (std::size_t t = 1; t < sums.size(); ++t) {
+      for (std::size_t i = 0; i < sums[0].size(); ++i) sums[0][i] += sums[t][i];
+    }
+    constexpr std::size_t kChannels = 64;
+    parallel_for(blocking_.threads, (view_.channel + kChannels - 1) / kChannels,
+                 [&](unsigned, std::size_t i) {
+                   const std::size_t end = std::min(view_.channel, (i + 1) * kChannels);
+                   for (std::size_t c = i * kChannels; c < end; ++c) {
+                     computation_.finish(c, sums[0]);
+                   }
+                 });
+  }
+
+  void apply_stream() {
+    const unsigned threads = streamed_ || sink_streamed_ ? 1 : blocking_.threads;
+    parallel_for(threads, blocking_.stream.count(), [&](unsigned thread, std::size_t i) {
+      const Tile tile = blocking_.stream.tile(i);
+      apply_tile(thread, tile, load(thread, tile));
+    });
+  }
+
+  void apply_pieces(unsigned thread, const Tile& tile, const Blocks& blocks) {
+    const std::size_t row_bytes = tile.row_size() * item_size(sink_->dtype());
+    const std::size_t step = std::max<std::size_t>(1, kPiece / std::max<std::size_t>(1, row_bytes));
+    for (std::size_t r = 0; r < tile.outer.count; r += step) {
+      Tile piece = tile;
+      piece.outer = {tile.outer.begin + r, std::min(step, tile.outer.count - r)};
+      Blocks rows = blocks;
+      for (Block& block : rows) block.rows.data += r * block.rows.stride;
+      apply_tile(thread, piece, rows);
+    }
+  }
+
+  void apply_tile(unsigned thread, const Tile& tile, const Blocks& blocks) {
+    const std::size_t bytes = sink_->copies() ? tile.size() * item_size(sink_->dtype()) : 0;
+    const MutableRows results = sink_->place(view_, tile, threads_[thread].out.get(bytes));
+    computation_.apply(view_, tile, used(blocks), sink_->dtype(), results);
+    sink_->store(view_, tile, results);
+  }
+
+  const View view_;
+  const std::span<Source* const> sources_;
+  Computation& computation_;
+  Sink* const sink_;
+  const Execution& execution_;
+  std::size_t element_bytes_ = 0;
+  bool streamed_ = false;
+  bool sink_streamed_ = false;
+  Blocking blocking_;
+  std::vector<Thread> threads_;
+  FirstNonFinite first_non_finite_;
+  std::atomic<std::size_t> done_{0};
+  std::size_t total_ = 0;
+};
+
+}  // namespace
+
+void sum_and_apply(const View& view, std::span<Source* const> sources, Computation& computation,
+                   Sink* sink, const Execution& execution) {
+  Passes(view, sources, computation, sink, execution).sum_and_apply();
+}
+
+void apply_only(const View& view, std::span<Source* const> sources, Computation& computation,
+                Sink& sink, const Execution& execution) {
+  Passes(view, sources, computation, &sink, execution).apply_only();
+}
+
+}  // namespace bn

@@ -1,0 +1,129 @@
+#include "bn/statistics.hpp"
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "bn/check.hpp"
+#include "bn/error.hpp"
+#include "bn/passes.hpp"
+
+namespace bn {
+namespace {
+
+class Summing : public Computation {
+ public:
+  explicit Summing(Sums& result) : result_(result) {}
+
+  void add_to(const View& view, std::span<ChannelSums> sums, const Tile& tile,
+              std::span<const Block> blocks) override {
+    sums[0].add_moments(view, tile, blocks[0]);
+  }
+  void finish(std::size_t channel, std::span<ChannelSums> sums) override {
+    auto [sum, sum_squares] = sums[0].take(channel);
+    result_.sum[channel] = std::move(sum);
+    result_.sum_squares[channel] = std::move(sum_squares);
+  }
+  void apply(const View&, const Tile&, std::span<const Block>, Dtype, MutableRows) override {}
+
+ private:
+  Sums& result_;
+};
+
+}  // namespace
+
+Sums& Sums::operator+=(const Sums& other) {
+  check_size("sum", other.sum.size(), sum.size());
+  if (other.count > std::numeric_limits<std::uint64_t>::max() - count) {
+    throw std::invalid_argument("more than 2^64 values a channel");
+  }
+  count += other.count;
+  for (std::size_t c = 0; c < sum.size(); ++c) {
+    sum[c] += other.sum[c];
+    sum_squares[c] += other.sum_squares[c];
+  }
+  return *this;
+}
+
+Sums sums(const View& view, Source& x, const Execution& execution) {
+  Sums result;
+  result.count = view.m();
+  result.sum.resize(view.channel);
+  result.sum_squares.resize(view.channel);
+  Summing summing(result);
+  const std::array<Source*, 1> sources{&x};
+  sum_and_apply(view, sources, summing, nullptr, execution);
+  return result;
+}
+
+ChannelStatistics channel_statistics(const Dyadic& sum, const Dyadic& sum_squares,
+                                     std::uint64_t count) {
+  const Integer m(count);
+  ChannelStatistics result;
+  result.mean = quotient(sum, m);
+  // sum (x - mean)^2 = (m * sum x^2 - (sum x)^2) / m
+  Dyadic deviation = Dyadic(m, 0) * sum_squares;
+  deviation -= sum * sum;
+  result.var = quotient(deviation, m * m);
+  result.var_unbiased =
+      count > 1 ? quotient(deviation, m * (m - 1)).hi : std::numeric_limits<double>::quiet_NaN();
+  return result;
+}
+
+Statistics statistics(const Sums& sums) {
+  if (sums.count == 0) throw std::invalid_argument("no values have no statistics");
+  Statistics result(sums.sum.size());
+  for (std::size_t c = 0; c < sums.sum.size(); ++c) {
+    result.set(c, channel_statistics(sums.sum[c], sums.sum_squares[c], sums.count));
+  }
+  result.check_range();
+  return result;
+}
+
+Statistics::Statistics(std::size_t channels)
+    : mean(channels), mean_lo(channels), var(channels), var_unbiased(channels) {}
+
+void Statistics::set(std::size_t channel, const ChannelStatistics& of_channel) {
+  mean[channel] = of_channel.mean.hi;
+  mean_lo[channel] = of_channel.mean.lo;
+  var[channel] = of_channel.var.hi;
+  var_unbiased[channel] = of_channel.var_unbiased;
+}
+
+void Statistics::check_range() const {
+  for (std::size_t c = 0; c < var.size(); ++c) {
+    if (!std::isfinite(var[c]) || std::isinf(var_unbiased[c])) throw RangeError("var", c);
+  }
+}
+
+void update(RunningStatistics& running, const Statistics& batch, const Momentum& momentum) {
+  const std::size_t channels = batch.mean.size();
+  check_size("running_mean", running.running_mean.size(), channels);
+  check_size("running_var", running.running_var.size(), channels);
+  const bool unbiased = momentum.running_var_estimator == VarEstimator::unbiased;
+  const std::vector<double>& var = unbiased ? batch.var_unbiased : batch.var;
+  for (std::size_t c = 0; c < channels; ++c) {
+    if (!std::isfinite(var[c])) throw RangeError("var", c);
+  }
+
+  ++running.num_batches_tracked;
+  double old_weight = 0;
+  double new_weight = 0;
+  if (!momentum.value) {
+    old_weight = 1 - 1 / static_cast<double>(running.num_batches_tracked);
+    new_weight = 1 - old_weight;
+  } else if (momentum.weights == MomentumWeights::running) {
+    old_weight = *momentum.value;
+    new_weight = 1 - *momentum.value;
+  } else {
+    old_weight = 1 - *momentum.value;
+    new_weight = *momentum.value;
+  }
+  for (std::size_t c = 0; c < channels; ++c) {
+    running.running_mean[c] = old_weight * running.running_mean[c] + new_weight * batch.mean[c];
+    running.running_var[c] = old_weight * running.running_var[c] + new_weight * var[c];
+  }
+}
+
+}  // namespace bn
