@@ -21,7 +21,7 @@ class Namespace:
             reason = self.process.communicate()[1].decode().strip()
             test.skip("no mount namespace: " + reason)
         pid = str(self.process.pid)
-        self.prefix = ["nsenter", "-t", pid, "-m", "--wd=" + test.dir]
+        self.prefix = ["nsenter", "-t", pid, "-m", "sh", "-c", 'cd "$0" && exec "$@"', test.dir]
         if os.geteuid() != 0:
             self.prefix[3:3] = ["-U", "--preserve-credentials"]
         self.root = "/proc/%s/root%s" % (pid, test.dir)
