@@ -1,16 +1,14 @@
 // Arrays from .npy files and pipes, a tile at a time.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "bn/array.hpp"
-#include "io/descriptor.hpp"
 #include "io/error.hpp"
+#include "io/input_file.hpp"
 #include "io/npy.hpp"
 
 namespace bn::io {
@@ -26,7 +24,7 @@ class ArrayReader final : public Source {
   explicit ArrayReader(const std::string& path);
 
   /// How messages call it: the path made printable, or "standard input".
-  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& name() const { return file_.name; }
   [[nodiscard]] const NpyHeader& header() const { return header_; }
 
   /// The view of the array in its memory order. Throws Error (input) for a rank below 2 and an axis
@@ -59,15 +57,12 @@ class ArrayReader final : public Source {
   void expect_end_of_stream();
   [[nodiscard]] Error wrong_size(std::uint64_t got) const;
 
-  std::string name_;
-  Descriptor owned_;
-  int fd_ = -1;
+  InputFile file_;
   NpyHeader header_;
   bool stream_ = false;
-  bool spooled_ = false;
-  struct stat opened_ {};
+  bool copied_ = false;             ///< file_.fd is one of our own
   std::uint64_t header_bytes_ = 0;  ///< size of the header, for messages
-  std::uint64_t data_offset_ = 0;   ///< of the first element in fd_
+  std::uint64_t data_offset_ = 0;   ///< of the first element in the file
   std::uint64_t streamed_ = 0;      ///< bytes of data read from a stream so far
 };
 

@@ -12,7 +12,6 @@
 #include "bn/statistics.hpp"
 #include "bn/view.hpp"
 #include "io/mode.hpp"
-#include "io/output_file.hpp"
 
 namespace bn::io {
 
@@ -24,8 +23,9 @@ struct Cache {
   Order order = Order::c;
   double eps = 1e-5;
   std::vector<double> gamma;  ///< shape (C,), as mean and var
-  std::vector<double> mean;   ///< of the batch; in test mode the running statistics used
-  std::vector<double> var;    ///< biased
+  /// Of the batch (empty where it is), or in test mode the running statistics used.
+  std::vector<double> mean;
+  std::vector<double> var;  ///< biased
   /// Of the batch, in train mode only: a mean rounded to double is not enough for dgamma where
   /// |mean| is far larger than the deviation.
   std::optional<Sums> sums;

@@ -11,8 +11,8 @@ namespace bn::io {
 
 /// To call first in main. Closed standard descriptors are filled with one that can neither be read
 /// nor written, so that no file opened later becomes standard output; a file size limit becomes an
-/// error instead of SIGXFSZ; SIGINT, SIGTERM and SIGHUP remove all Temporary files and then end the
-/// process by that signal, unless they are ignored already (nohup). SIGPIPE is left alone.
+/// error instead of SIGXFSZ; SIGINT, SIGTERM, SIGHUP and SIGPIPE remove all Temporary files and
+/// then end the process by that signal, unless they are ignored already (nohup).
 void prepare_process();
 
 /// A file under an unpredictable name that is removed when this object is destroyed or one of the
@@ -20,8 +20,8 @@ void prepare_process();
 class Temporary {
  public:
   /// Creates it in a directory (a descriptor that must outlive this object), never following a
-  /// link. `directory_name` is for messages. Throws Error (system).
-  Temporary(int directory, mode_t mode, const std::string& directory_name);
+  /// link. `file` is what messages are about. Throws Error (system).
+  Temporary(int directory, mode_t mode, const std::string& file);
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
   ~Temporary();

@@ -16,8 +16,7 @@ namespace bn::io {
 
 enum class ByteOrder : std::uint8_t { little, big };
 
-/// What a .npy file says about its array. Invariant of every parsed header: size() * item_size()
-/// plus the header fits in 63 bits, even if the zeros in the shape are taken for ones.
+/// What a .npy file says about its array. Every parsed header is_addressable().
 struct NpyHeader {
   Dtype dtype = Dtype::float32;
   ByteOrder byte_order = ByteOrder::little;  ///< little where an item is one byte
@@ -54,6 +53,10 @@ inline constexpr std::size_t npy_header_limit = 64 * 1024;
 
 /// The order of an array of this shape as a NpyHeader states it: c where both orders are the same.
 [[nodiscard]] Order canonical_order(std::span<const std::size_t> shape, Order order);
+
+/// Whether such an array and a header fit in 63 bits, even if the zeros in the shape are taken for
+/// ones, so that no product of dimensions overflows anywhere.
+[[nodiscard]] bool is_addressable(std::span<const std::size_t> shape, Dtype dtype);
 
 /// As Python writes it: "(2, 3)", "(3,)", "()".
 [[nodiscard]] std::string shape_text(std::span<const std::size_t> shape);

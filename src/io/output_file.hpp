@@ -12,24 +12,25 @@
 
 #include "io/cleanup.hpp"
 #include "io/descriptor.hpp"
+#include "io/error.hpp"
 
 namespace bn::io {
 
-/// Where a path leads, symbolic links followed. Two paths with the same target are one file, also
-/// where that file does not exist yet.
+/// Where a path leads, symbolic links followed.
 struct Target {
-  std::string name;            ///< as messages call it
-  Descriptor directory;        ///< of a regular or new file
-  std::string directory_name;  ///< for messages
-  std::string base;            ///< the name in the directory
-  dev_t device = 0;            ///< of the file, or of the directory of a new file
-  ino_t inode = 0;
+  std::string name;      ///< as messages call it
+  std::string path;      ///< with no link at its end
+  bool direct = false;   ///< no regular file: written as it is, never replaced
+  int descriptor = -1;   ///< a direct one that is open already: standard output
+  Descriptor directory;  ///< of any other
+  std::string base;      ///< its name in the directory
   bool exists = false;
-  bool direct = false;    ///< no regular file: written as it is, never replaced
-  int descriptor = -1;    ///< standard output and its like: this one, nothing to open
-  struct stat status {};  ///< where it exists
+  struct stat status {};  ///< of the file, or of the directory of a file that does not exist
 
+  /// The same file, by another name or not; /dev/null is never the same, for all may use it.
   [[nodiscard]] bool same_file(const Target& other) const;
+  /// The same name in the same directory, whatever file has it.
+  [[nodiscard]] bool same_place(const Target& other) const;
 };
 
 /// Follows `path`; "-" is standard output. Throws Error (system) for a missing directory, a
@@ -69,12 +70,13 @@ class OutputFile {
 
  private:
   [[nodiscard]] int fd() const;
+  [[nodiscard]] Error already_exists() const;
+  void take_over_owner_and_mode();
 
   Target target_;
   Existing existing_;
   std::unique_ptr<Temporary> temporary_;
   Descriptor direct_;
-  std::uint64_t appended_ = 0;
 };
 
 }  // namespace bn::io

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bn/statistics.hpp"
+#include "io/input_file.hpp"
 #include "io/mode.hpp"
 
 namespace bn::io {
@@ -52,15 +53,23 @@ struct State {
 /// as a whole. Throws Error (input; system where it cannot be read).
 [[nodiscard]] State read_state(const std::string& path);
 
+/// The same from a state file that is open; `path` is where it lies.
+[[nodiscard]] State read_state(const InputFile& file, const std::string& path);
+
 /// One key a line, in the order of `document`; parse_state() gives the same state again.
 [[nodiscard]] std::string format_state(const State& state);
 
 /// Makes `document` spell every key out that has a value: the state of `bn init`.
 void spell_out(State& state);
 
+/// Makes the .npy paths, which are relative to the state file, right for a state file that is
+/// written to `path`.
+void move_references(State& state, const std::string& path);
+
 /// The running statistics, zeros where the state has none.
 [[nodiscard]] RunningStatistics running_statistics(const State& state, std::size_t channels);
-/// Replaces them, in `document` too.
+/// Replaces them, in `document` too. Throws Error (input) for values that the file cannot
+/// hold: no finite numbers, a count over 2^53.
 void set_running_statistics(State& state, const RunningStatistics& running);
 
 }  // namespace bn::io

@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "io/output_file.hpp"
 #include "io/state.hpp"
@@ -32,7 +31,7 @@ class Transaction {
   explicit Transaction(const Options& options);
   Transaction() : Transaction(Options{}) {}
 
-  /// No output may be this file (the state of a run that only reads it). `flag` names it in
+  /// No output may be this file: the state of a run that does not update it. `flag` names it in
   /// messages, here and below: "--state".
   void protect(const std::string& path, const std::string& flag);
 
@@ -41,45 +40,42 @@ class Transaction {
   OutputFile& add_output(const std::string& path, const std::string& flag,
                          OutputFile::Existing existing = OutputFile::Existing::replace);
 
-  /// The state file that `state` was read from is going to be updated in place.
+  /// The file that `state` was read from is going to be updated in place. Throws as add_output().
   void add_state(const State& state, const std::string& flag);
-  /// The updated state goes to another file and the one it was read from stays as it is.
+  /// The updated state goes to another file; protect() the one it was read from.
   void add_state(const State& state, const std::string& path, const std::string& flag);
 
   /// What a run does to the running statistics, for instance bn::update().
   using Change = std::function<void(RunningStatistics&)>;
 
-  /// Finishes and renames all outputs; an added state stays as it is and is not written.
+  /// Finishes and renames all outputs; an added state is not written.
   void commit();
 
   /// The same, and the state last. In place: locks the file, reads it again and applies `change` to
   /// what it holds now, so that no other process's update is lost. Throws Error: system where the
   /// lock cannot be had in time; input where gamma, beta, eps or the conventions are no longer
-  /// those of the state added; nothing has been renamed then.
+  /// those of the state added; nothing has been renamed then. Without an added state: commit().
   void commit(std::size_t channels, const Change& change);
 
  private:
   struct Entry {
-    Target target;  ///< of a protected file
-    std::string flag;
-    std::unique_ptr<OutputFile> file;  ///< null for a protected file
-  };
-  struct PendingState {
-    State state;
-    std::string flag;
-    bool in_place = false;
-    OutputFile* file = nullptr;
-    std::unique_ptr<OutputFile> owned;
+    std::string name;  ///< "--state state.json"
+    Target protected_file;
+    std::unique_ptr<OutputFile> output;  ///< none for a protected file
   };
 
-  void require_distinct(const Target& target, const std::string& flag) const;
+  OutputFile& add(const std::string& path, const std::string& flag, OutputFile::Existing existing);
   void finish_outputs();
   void rename_outputs();
-  void write_state(const State& state);
+  void sync_directories();
+  void write_state(State next, std::size_t channels, const Change& change);
+  void require_unmoved() const;
 
   Options options_;
   std::list<Entry> entries_;
-  std::optional<PendingState> state_;
+  std::optional<State> state_;
+  OutputFile* state_file_ = nullptr;
+  bool in_place_ = false;
 };
 
 }  // namespace bn::io
