@@ -245,7 +245,7 @@ class ResourcesTest(BnTest):
         self.fails(SYSTEM, "--help", before=lambda: os.close(1))
 
     def test_case_87_x_and_dy_both_from_standard_input_are_a_usage_error(self):
-        self.fails(USAGE, "backward", "-", "--x", "-", "--state", "state.json", "--dx", "dx.npy", mentions="--x",
+        self.fails(USAGE, "backward", "-", "--x", "-", "--state", "state.json", "--dx", "dx.npy", mentions="standard input",
                    stdin=saved(self.x))
         self.fails(USAGE, "stats", "-", "-", "-o", "part.json", stdin=saved(self.x), mentions="standard input")
 

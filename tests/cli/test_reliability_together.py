@@ -120,7 +120,7 @@ class TogetherTest(BnTest):
         for arguments in (["--mode", "test"], ["--no-update"], ["--state-out", "new.json"]):
             self.ok("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--lock-timeout", "0", "--quiet",
                     *arguments)
-        self.ok("backward", "x.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy", "--lock-timeout", "0")
+        self.ok("backward", "x.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy")
 
     def test_case_76_a_stopped_holder_of_the_lock_is_waited_for_until_the_timeout(self):
         holder = self.holder()
