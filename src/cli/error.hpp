@@ -1,0 +1,29 @@
+// What the command line adds to the errors of the layers below.
+#pragma once
+
+#include <string_view>
+
+#include "bn/error.hpp"
+#include "io/array_reader.hpp"
+#include "io/error.hpp"
+
+namespace bn::cli {
+
+/// The flags or arguments ask for something that makes no sense.
+class UsageError : public io::Error {
+ public:
+  explicit UsageError(std::string_view message)
+      : io::Error(io::ErrorKind::usage, io::printable(message)) {}
+};
+
+/// "3 channels (axis 1 of (2, 3, 64, 96))".
+[[nodiscard]] std::string channels_text(const io::ArrayReader& array, std::ptrdiff_t axis);
+
+/// The library's errors in terms of the files that the values came from; dy may be null.
+[[nodiscard]] io::Error explain(const bn::Error& error, const io::ArrayReader& x,
+                                const io::ArrayReader* dy, std::ptrdiff_t axis);
+
+/// The error of a statistic of values that came from `source`.
+[[nodiscard]] io::Error explain(const RangeError& error, std::string_view source);
+
+}  // namespace bn::cli

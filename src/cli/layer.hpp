@@ -1,0 +1,37 @@
+// What forward and backward take from a state file, with the flags' overrides and the defaults.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "bn/dtype.hpp"
+#include "cli/report.hpp"
+#include "io/array_reader.hpp"
+#include "io/state.hpp"
+
+namespace bn::cli {
+
+/// The flag's mode or the state's. Throws UsageError where neither says one.
+[[nodiscard]] io::Mode effective_mode(const io::State& state, std::optional<io::Mode> flag);
+
+/// The values or, where there are none, `value` for every channel.
+[[nodiscard]] std::vector<double> or_filled(const std::optional<std::vector<double>>& values,
+                                            std::size_t channels, double value);
+
+/// The state's running statistics, for test mode, where a state without them is an error that says
+/// how to get them. Warns where they are hardly what was meant.
+[[nodiscard]] RunningStatistics trained_statistics(const io::State& state, std::size_t channels,
+                                                   double eps, Report& report);
+
+/// Warns of batches whose statistics say little.
+void warn_of_small_batch(const io::ArrayReader& x, const View& view, Report& report);
+
+/// Warns of results that became infinite; `array` names them: "y".
+void warn_of_overflows(std::size_t overflows, std::string_view array, Dtype dtype, Report& report);
+
+/// What an array is written as: what --dtype names or the input's dtype, float64 for integers.
+[[nodiscard]] Dtype output_dtype(std::optional<Dtype> flag, Dtype input);
+
+}  // namespace bn::cli

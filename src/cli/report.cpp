@@ -1,0 +1,94 @@
+#include "cli/report.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace bn::cli {
+
+namespace {
+
+using std::chrono::duration;
+using std::chrono::steady_clock;
+
+constexpr duration<double> kQuietStart(1);
+constexpr duration<double> kBetweenLines(0.1);
+
+/// Nobody is left to tell when stderr itself fails.
+void say(const std::string& text) { std::fputs(text.c_str(), stderr); }
+
+std::string decimal(double value, int digits) {
+  std::array<char, 64> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.*f", digits, value);
+  return buffer.data();
+}
+
+std::string megabytes(double bytes) { return decimal(bytes / 1e6, 0) + " MB"; }
+
+}  // namespace
+
+Report::Report(const RunOptions& options) : options_(options) {}
+
+Report::~Report() { clear_progress(); }
+
+void Report::warn(const std::string& message) { warnings_.push_back(message); }
+
+void Report::note(const std::string& message) { notes_.push_back(message); }
+
+void Report::note_input(const io::ArrayReader& array, std::ptrdiff_t axis) {
+  const View view = array.view(axis);
+  read_ += array.header().data_bytes();
+  const bool fortran = array.header().order == Order::fortran;
+  note(array.name() + ": " + array.shape() + " " + std::string(name(array.dtype())) +
+       (fortran ? ", Fortran order" : "") + ", axis " + std::to_string(axis) +
+       "; view [outer, channel, inner] = [" + std::to_string(view.outer) + ", " +
+       std::to_string(view.channel) + ", " + std::to_string(view.inner) + "], " +
+       std::to_string(view.m()) + " values a channel");
+}
+
+Execution Report::execution() {
+  Execution execution;
+  execution.threads = options_.threads;
+  if (options_.progress && !options_.quiet && isatty(STDERR_FILENO) == 1) {
+    before_ += current_;
+    execution.progress = [this](std::size_t done, std::size_t total) { progress(done, total); };
+  }
+  return execution;
+}
+
+void Report::progress(std::uint64_t done, std::uint64_t total) {
+  const std::unique_lock lock(line_, std::try_to_lock);
+  if (!lock) return;  // another thread is at it
+  current_ = total;
+  const auto now = steady_clock::now();
+  const duration<double> elapsed = now - start_;
+  if (elapsed < kQuietStart || now - shown_ < kBetweenLines) return;
+  shown_ = now;
+  visible_ = true;
+  const auto all_done = static_cast<double>(before_ + done);
+  const auto all = static_cast<double>(std::max(expected_, before_ + total));
+  const double rate = all_done / elapsed.count();
+  say("\rbn: " + megabytes(all_done) + " of " + megabytes(all) + ", " + megabytes(rate) + "/s, " +
+      decimal((all - all_done) / rate, 0) + " s left\x1b[K");
+}
+
+void Report::clear_progress() {
+  if (visible_) say("\r\x1b[K");
+  visible_ = false;
+}
+
+void Report::finish(std::uint64_t written) {
+  clear_progress();
+  const duration<double> elapsed = steady_clock::now() - start_;
+  if (!options_.quiet) {
+    for (const std::string& warning : warnings_) say("bn: warning: " + warning + "\n");
+  }
+  if (!options_.verbose) return;
+  for (const std::string& note : notes_) say("bn: " + note + "\n");
+  say("bn: " + std::to_string(read_) + " bytes read, " + std::to_string(written) +
+      " bytes written, " + decimal(elapsed.count(), 3) + " s\n");
+}
+
+}  // namespace bn::cli

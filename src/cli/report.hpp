@@ -1,0 +1,58 @@
+// What a run says on stderr besides errors.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "bn/statistics.hpp"
+#include "cli/options.hpp"
+#include "io/array_reader.hpp"
+
+namespace bn::cli {
+
+/// Warnings and the lines of --verbose wait until the run has succeeded, since a failure is one
+/// line and nothing else; a progress line shows meanwhile, on a terminal only.
+class Report {
+ public:
+  explicit Report(const RunOptions& options);
+  Report(const Report&) = delete;
+  Report& operator=(const Report&) = delete;
+  ~Report();
+
+  void warn(const std::string& message);
+  /// For --verbose.
+  void note(const std::string& message);
+  /// For --verbose: shape, dtype and view of an array that was read.
+  void note_input(const io::ArrayReader& array, std::ptrdiff_t axis);
+
+  /// For the progress line: what several calls of the library are going to read together.
+  void expect(std::uint64_t bytes) { expected_ = bytes; }
+  /// For one call of the library.
+  [[nodiscard]] Execution execution();
+
+  /// The run has succeeded: says everything. `written`: bytes of array data.
+  void finish(std::uint64_t written);
+
+ private:
+  void progress(std::uint64_t done, std::uint64_t total);
+  void clear_progress();
+
+  const RunOptions& options_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::vector<std::string> warnings_;
+  std::vector<std::string> notes_;
+
+  std::uint64_t read_ = 0;
+
+  std::uint64_t expected_ = 0;
+  std::uint64_t before_ = 0;   ///< read by the calls before this one
+  std::uint64_t current_ = 0;  ///< what this one is going to read
+  std::mutex line_;
+  std::chrono::steady_clock::time_point shown_ = start_;
+  bool visible_ = false;
+};
+
+}  // namespace bn::cli
