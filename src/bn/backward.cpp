@@ -20,7 +20,8 @@ enum : std::size_t { kProducts = 0, kMoments = 1 };  // sums
 
 class Backward : public Computation {
  public:
-  Backward(const View& view, BackwardResult& result) : result_(result) {
+  Backward(const View& view, const Execution& execution, BackwardResult& result)
+      : result_(result), with_checksum_(execution.x_checksum) {
     result_.dgamma.resize(view.channel);
     result_.dbeta.resize(view.channel);
   }
@@ -28,7 +29,7 @@ class Backward : public Computation {
   void add_to(const View& view, std::span<ChannelSums> sums, const Tile& tile,
               std::span<const Block> blocks) override {
     sums[kProducts].add_products(view, tile, blocks[kX], blocks[kDy]);
-    x_checksum_ += checksum(view, tile, blocks[kX].dtype, blocks[kX].rows);
+    if (with_checksum_) x_checksum_ += checksum(view, tile, blocks[kX].dtype, blocks[kX].rows);
   }
 
   void check_range() const {
@@ -46,14 +47,15 @@ class Backward : public Computation {
   std::atomic<std::size_t> overflows_{0};
 
  private:
+  const bool with_checksum_;
   std::atomic<std::uint64_t> x_checksum_{0};
 };
 
 class BackwardTrain : public Backward {
  public:
   BackwardTrain(const View& view, const Sums* batch, std::span<const double> gamma, double eps,
-                BackwardResult& result)
-      : Backward(view, result),
+                const Execution& execution, BackwardResult& result)
+      : Backward(view, execution, result),
         m_(view.m()),
         batch_(batch),
         gamma_(gamma),
@@ -124,8 +126,8 @@ class BackwardTest : public Backward {
  public:
   BackwardTest(const View& view, std::span<const double> running_mean,
                std::span<const double> running_var, std::span<const double> gamma, double eps,
-               BackwardResult& result)
-      : Backward(view, result),
+               const Execution& execution, BackwardResult& result)
+      : Backward(view, execution, result),
         running_mean_(running_mean),
         running_var_(running_var),
         eps_(eps),
@@ -185,7 +187,7 @@ BackwardResult backward_train(const View& view, Source& x, Source& dy, const Sum
   }
   if (view.m() == 1 && view.channel != 0) throw SingleValueError();
   BackwardResult result;
-  BackwardTrain computation(view, batch, gamma, eps, result);
+  BackwardTrain computation(view, batch, gamma, eps, execution, result);
   if (view.m() == 0) return result;
   return run(view, x, dy, computation, result, dx, execution);
 }
@@ -197,7 +199,7 @@ BackwardResult backward_test(const View& view, Source& x, Source& dy,
   check_parameters(view, gamma, gamma, eps);
   check_running(view, running_mean, running_var);
   BackwardResult result;
-  BackwardTest computation(view, running_mean, running_var, gamma, eps, result);
+  BackwardTest computation(view, running_mean, running_var, gamma, eps, execution, result);
   return run(view, x, dy, computation, result, dx, execution);
 }
 

@@ -15,7 +15,7 @@ struct BackwardResult {
   std::vector<double> dgamma;    ///< shape (C,)
   std::vector<double> dbeta;     ///< shape (C,)
   std::size_t overflows = 0;     ///< finite results that became infinite in dx's dtype
-  std::uint64_t x_checksum = 0;  ///< as of forward_train()
+  std::uint64_t x_checksum = 0;  ///< as of forward_train(), if asked for
 };
 
 /// The gradients of forward_train():

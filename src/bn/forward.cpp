@@ -19,8 +19,8 @@ namespace {
 // What both modes share: y from the constants of every channel.
 class Forward : public Computation {
  public:
-  Forward(const View& view, const Parameters& parameters)
-      : parameters_(parameters), constants_(view.channel) {}
+  Forward(const View& view, const Parameters& parameters, const Execution& execution)
+      : parameters_(parameters), with_checksum_(execution.x_checksum), constants_(view.channel) {}
 
   void apply(const View&, const Tile& tile, std::span<const Block> blocks, Dtype dtype,
              MutableRows y) override {
@@ -39,11 +39,12 @@ class Forward : public Computation {
     constants_.beta[c] = parameters_.beta[c];
   }
   void add_checksum(const View& view, const Tile& tile, const Block& x) {
-    x_checksum_ += checksum(view, tile, x.dtype, x.rows);
+    if (with_checksum_) x_checksum_ += checksum(view, tile, x.dtype, x.rows);
   }
 
  private:
   const Parameters& parameters_;
+  const bool with_checksum_;
   AffineChannels constants_;
   std::atomic<std::size_t> overflows_{0};
   std::atomic<std::uint64_t> x_checksum_{0};
@@ -51,8 +52,9 @@ class Forward : public Computation {
 
 class ForwardTrain : public Forward {
  public:
-  ForwardTrain(const View& view, const Parameters& parameters, ForwardResult& result)
-      : Forward(view, parameters), result_(result) {}
+  ForwardTrain(const View& view, const Parameters& parameters, const Execution& execution,
+               ForwardResult& result)
+      : Forward(view, parameters, execution), result_(result) {}
 
   void add_to(const View& view, std::span<ChannelSums> sums, const Tile& tile,
               std::span<const Block> blocks) override {
@@ -76,8 +78,9 @@ class ForwardTrain : public Forward {
 class ForwardTest : public Forward {
  public:
   ForwardTest(const View& view, std::span<const double> running_mean,
-              std::span<const double> running_var, const Parameters& parameters)
-      : Forward(view, parameters) {
+              std::span<const double> running_var, const Parameters& parameters,
+              const Execution& execution)
+      : Forward(view, parameters, execution) {
     for (std::size_t c = 0; c < view.channel; ++c)
       set(c, {running_mean[c], 0}, {running_var[c], 0});
   }
@@ -105,7 +108,7 @@ ForwardResult forward_train(const View& view, Source& x, const Parameters& param
   result.sums.sum_squares.resize(view.channel);
   result.statistics = Statistics(view.channel);
 
-  ForwardTrain computation(view, parameters, result);
+  ForwardTrain computation(view, parameters, execution, result);
   const std::array<Source*, 1> sources{&x};
   sum_and_apply(view, sources, computation, &y, execution);
   result.statistics.check_range();
@@ -119,7 +122,7 @@ ForwardResult forward_test(const View& view, Source& x, std::span<const double> 
                            Sink& y, const Execution& execution) {
   check_parameters(view, parameters.gamma, parameters.beta, parameters.eps);
   check_running(view, running_mean, running_var);
-  ForwardTest computation(view, running_mean, running_var, parameters);
+  ForwardTest computation(view, running_mean, running_var, parameters, execution);
   const std::array<Source*, 1> sources{&x};
   apply_only(view, sources, computation, y, execution);
   ForwardResult result;

@@ -22,7 +22,7 @@ struct ForwardResult {
   Sums sums;                     ///< of the batch; empty in test mode
   Statistics statistics;         ///< of the batch; empty in test mode
   std::size_t overflows = 0;     ///< finite results that became infinite in y's dtype
-  std::uint64_t x_checksum = 0;  ///< depends on every value of x and on where it stands
+  std::uint64_t x_checksum = 0;  ///< of every value of x and where it stands, if asked for
 };
 
 /// y = gamma * x_hat + beta with x_hat = (x - mean) * inv_std, inv_std = 1 / sqrt(var + eps); mean
