@@ -114,9 +114,9 @@ struct Lanes<double> {
 
   static double scale(int e) { return power_of_two(-(e + 1)); }
   static double magic(int) { return 0; }
-  static double sum_unit(int, size_t t) { return power_of_two(-(1 + Grid<double>::sum[t])); }
+  static double sum_unit(int, size_t t) { return power_of_two(1 - Grid<double>::sum[t]); }
   static double product_unit(int, size_t t) {
-    return power_of_two(-(2 + Grid<double>::product[t]));
+    return power_of_two(2 - Grid<double>::product[t]);
   }
 
   static inline __attribute__((always_inline)) Parts split(Doubles x, Doubles scale) {
