@@ -15,7 +15,7 @@ constexpr std::size_t kMiB = 1024 * kKiB;
 constexpr std::size_t kBuffers = 40 * kMiB;
 
 // Shorter pieces of a row make system calls dear.
-constexpr std::size_t kRun = 32 * kKiB;
+constexpr std::size_t kRun = 64 * kKiB;
 
 // Work below which another thread costs more than it brings.
 constexpr std::size_t kPerThread = 512 * kKiB;
