@@ -1,9 +1,9 @@
 #include "bn/backward.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/commands.hpp"
@@ -92,6 +92,13 @@ BackwardResult differentiate(const ForwardPass& pass, io::ArrayReader& x, io::Ar
   }
 }
 
+void require_same_x(const ForwardPass& pass, const io::ArrayReader& x,
+                    const BackwardRequest& request, const BackwardResult& result) {
+  if (pass.x_checksum && *pass.x_checksum != result.x_checksum) {
+    throw other_x(x, *request.cache, "its values are others");
+  }
+}
+
 }  // namespace
 
 void run(const BackwardRequest& request) {
@@ -118,26 +125,29 @@ void run(const BackwardRequest& request) {
 
   x.spool();
   dy.spool();
-  x.reorder(pass.order);
-  dy.reorder(pass.order);
-  const auto require_same_x = [&](const BackwardResult& result) {
-    if (pass.x_checksum && *pass.x_checksum != result.x_checksum) {
-      throw other_x(x, *request.cache, "its values are others");
-    }
-  };
+  Execution execution = report.execution();
+  execution.x_checksum = pass.x_checksum.has_value();
+  const Order order = dy.header().order;  // and of dx
   const bool leaves_at_once = dx_file != nullptr && dx_file->sequential();
-  const Execution execution = report.execution();
-  // What a pipe has got cannot be taken back, so everything that can go wrong does so before.
-  if (leaves_at_once) require_same_x(differentiate(pass, x, dy, nullptr, execution));
+  if (leaves_at_once || (pass.x_checksum && pass.order != order)) {
+    // What a pipe has got cannot be taken back, so everything that can go wrong does so before; and
+    // the checksum of x is that of the forward pass only in the memory order of the forward pass.
+    x.reorder(pass.order);
+    dy.reorder(pass.order);
+    require_same_x(pass, x, request, differentiate(pass, x, dy, nullptr, execution));
+    execution.x_checksum = false;
+  }
+  x.reorder(order);
+  dy.reorder(order);
 
   io::NpyHeader header;
   header.dtype = output_dtype(request.dtype, dy.dtype());
-  header.order = dy.header().order;
+  header.order = order;
   header.shape = dy.header().shape;
   std::optional<io::ArrayWriter> dx;
   if (dx_file != nullptr) dx.emplace(*dx_file, header);
   const BackwardResult result = differentiate(pass, x, dy, dx ? &*dx : nullptr, execution);
-  require_same_x(result);
+  if (execution.x_checksum) require_same_x(pass, x, request, result);
   x.finish();
   dy.finish();
   if (dgamma_file != nullptr) io::write_vector(*dgamma_file, result.dgamma);
@@ -150,7 +160,9 @@ void run(const BackwardRequest& request) {
   } else if (train) {
     warn_of_small_batch(x, x.view(pass.axis), report);
   }
-  warn_of_overflows(result.overflows, "dx", header.dtype, report);
+  if (dx_file != nullptr) {
+    warn_of_overflows(result.overflows, "dx", dx_file->name(), header.dtype, report);
+  }
   report.note_input(x, pass.axis);
   report.note_input(dy, pass.axis);
   report.note("mode " + std::string(io::name(pass.mode)) + ", eps " + text(pass.eps) +

@@ -1,9 +1,9 @@
 #include "bn/forward.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "cli/commands.hpp"
 #include "cli/error.hpp"
@@ -45,8 +45,10 @@ void note_parameters(io::Mode mode, double eps, const Momentum& momentum, Report
   report.note(line);
 }
 
+/// What --cache writes; `running`: what test mode normalised with.
 io::Cache make_cache(const io::ArrayReader& x, io::Mode mode, std::ptrdiff_t axis,
-                     const Parameters& parameters) {
+                     const Parameters& parameters, const RunningStatistics& running,
+                     ForwardResult result) {
   io::Cache cache;
   cache.mode = mode;
   cache.axis = axis;
@@ -55,6 +57,20 @@ io::Cache make_cache(const io::ArrayReader& x, io::Mode mode, std::ptrdiff_t axi
   cache.order = x.header().order;
   cache.eps = parameters.eps;
   cache.gamma.assign(parameters.gamma.begin(), parameters.gamma.end());
+  cache.x_checksum = result.x_checksum;
+  const std::size_t channels = parameters.gamma.size();
+  if (mode == io::Mode::test) {
+    cache.mean = running.running_mean;
+    cache.var = running.running_var;
+  } else if (x.header().size() == 0) {  // no values, no statistics
+    cache.mean.assign(channels, 0);
+    cache.var.assign(channels, 0);
+    cache.sums = Sums{0, std::vector<Dyadic>(channels), std::vector<Dyadic>(channels)};
+  } else {
+    cache.mean = std::move(result.statistics.mean);
+    cache.var = std::move(result.statistics.var);
+    cache.sums = std::move(result.sums);
+  }
   return cache;
 }
 
@@ -104,7 +120,8 @@ void run(const ForwardRequest& request) {
   io::ArrayWriter y(y_file, header);
   ForwardResult result;
   try {
-    const Execution execution = report.execution();
+    Execution execution = report.execution();
+    execution.x_checksum = request.cache.has_value();
     result = train ? forward_train(view, x, parameters, y, execution)
                    : forward_test(view, x, running.running_mean, running.running_var, parameters, y,
                                   execution);
@@ -113,25 +130,11 @@ void run(const ForwardRequest& request) {
   }
   x.finish();
 
-  const bool empty = view.size() == 0;
   if (cache_file != nullptr) {
-    io::Cache cache = make_cache(x, mode, axis, parameters);
-    cache.x_checksum = result.x_checksum;
-    if (!train) {
-      cache.mean = running.running_mean;
-      cache.var = running.running_var;
-    } else if (empty) {
-      cache.mean.assign(channels, 0);
-      cache.var.assign(channels, 0);
-      cache.sums = Sums{0, std::vector<Dyadic>(channels), std::vector<Dyadic>(channels)};
-    } else {
-      cache.mean = result.statistics.mean;
-      cache.var = result.statistics.var;
-      cache.sums = std::move(result.sums);
-    }
-    cache_file->append(io::format_cache(cache));
+    cache_file->append(io::format_cache(make_cache(x, mode, axis, parameters, running, result)));
   }
 
+  const bool empty = view.size() == 0;
   if (updates && !empty) {
     try {
       transaction.commit(channels, [&](RunningStatistics& statistics) {
@@ -152,7 +155,7 @@ void run(const ForwardRequest& request) {
     warn_of_small_batch(x, view, report);
   }
   if (updates) warn_of_momentum(momentum, report);
-  warn_of_overflows(result.overflows, "y", header.dtype, report);
+  warn_of_overflows(result.overflows, "y", y_file.name(), header.dtype, report);
   report.note_input(x, axis);
   note_parameters(mode, parameters.eps, momentum, report);
   report.finish(header.data_bytes());

@@ -47,6 +47,7 @@ Input read_array(const std::string& path, std::ptrdiff_t axis, ChannelCheck& che
   io::ArrayReader array(path);
   const View view = array.view(axis);
   check(array.name(), view.channel, channels_text(array, axis));
+  array.spool();  // sums() reads in the order that suits it
   Input input{array.name(), {}};
   try {
     input.sums = sums(view, array, report.execution());

@@ -68,10 +68,12 @@ void warn_of_small_batch(const io::ArrayReader& x, const View& view, Report& rep
   }
 }
 
-void warn_of_overflows(std::size_t overflows, std::string_view array, Dtype dtype, Report& report) {
+void warn_of_overflows(std::size_t overflows, const std::string& array, const std::string& file,
+                       Dtype dtype, Report& report) {
   if (overflows == 0) return;
-  report.warn(std::to_string(overflows) + (overflows == 1 ? " value of " : " values of ") +
-              std::string(array) + (overflows == 1 ? " is" : " are") + " beyond the range of " +
+  report.warn(file + ": " + std::to_string(overflows) +
+              (overflows == 1 ? " value of " : " values of ") + array +
+              (overflows == 1 ? " is" : " are") + " beyond the range of " +
               std::string(name(dtype)) + " and became infinite");
 }
 

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <optional>
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "bn/dtype.hpp"
@@ -28,8 +28,9 @@ namespace bn::cli {
 /// Warns of batches whose statistics say little.
 void warn_of_small_batch(const io::ArrayReader& x, const View& view, Report& report);
 
-/// Warns of results that became infinite; `array` names them: "y".
-void warn_of_overflows(std::size_t overflows, std::string_view array, Dtype dtype, Report& report);
+/// Warns of results that became infinite in a file's dtype; `array` is what it holds: "y".
+void warn_of_overflows(std::size_t overflows, const std::string& array, const std::string& file,
+                       Dtype dtype, Report& report);
 
 /// What an array is written as: what --dtype names or the input's dtype, float64 for integers.
 [[nodiscard]] Dtype output_dtype(std::optional<Dtype> flag, Dtype input);

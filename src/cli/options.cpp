@@ -367,6 +367,17 @@ void check(const CalibrateRequest& request) {
                    suggestion(words.front(), names));
 }
 
+/// Of CLI11's "--eps: 1 required NUMBER missing".
+std::string missing_value(const std::string& message) {
+  constexpr std::string_view before = ": 1 required ";
+  constexpr std::string_view after = " missing";
+  const std::size_t at = message.find(before);
+  if (at == std::string::npos || !message.ends_with(after)) return message;
+  const std::size_t type = at + before.size();
+  return message.substr(0, at) +
+         " needs a value: " + message.substr(type, message.size() - after.size() - type);
+}
+
 }  // namespace
 
 Request parse(int argc, char** argv) {
@@ -399,8 +410,7 @@ Request parse(int argc, char** argv) {
   } catch (const CLI::CallForVersion& version) {
     return Text{std::string(version.what()) + "\n"};
   } catch (const CLI::ArgumentMismatch& mismatch) {
-    const std::string message = mismatch.what();  // "--eps: 1 required NUMBER missing"
-    throw UsageError(message.substr(0, message.find(':')) + " needs a value");
+    throw UsageError(missing_value(mismatch.what()));
   } catch (const CLI::ParseError& error) {
     throw UsageError(error.what());
   }

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <system_error>
 
 namespace bn::cli {
@@ -48,8 +49,9 @@ std::int64_t parse_integer(std::string_view flag, std::string_view text, std::in
 }
 
 std::ptrdiff_t parse_axis(std::string_view flag, std::string_view text) {
-  // The rank decides what is in range; NumPy's arrays have at most 64 dimensions.
-  return static_cast<std::ptrdiff_t>(parse_integer(flag, text, -64, 63));
+  // Which axes there are is up to the array.
+  using Limits = std::numeric_limits<std::ptrdiff_t>;
+  return parse_integer(flag, text, Limits::min(), Limits::max());
 }
 
 double parse_eps(std::string_view flag, std::string_view text) {
