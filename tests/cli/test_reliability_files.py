@@ -221,7 +221,7 @@ class SpaceTest(FilesTest):
         inside = Namespace(self, 'mount -t tmpfs -o size=1m bn "$1"')
         with open(inside.root + "/state.json", "wb") as file:
             file.write(self.old_state)
-        x = saved(self.random.normal(0, 1, (40000, 3)))
+        x = saved(self.random.normal(0, 1, (60000, 3)))
         before = snapshot(inside.root)
         run = self.bn("forward", "-", "--state", "state.json", "-o", "-", "--quiet", prefix=inside.prefix, stdin=x,
                       env={"TMPDIR": self.dir})
