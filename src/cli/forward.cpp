@@ -65,7 +65,8 @@ io::Cache make_cache(const io::ArrayReader& x, io::Mode mode, std::ptrdiff_t axi
   } else if (x.header().size() == 0) {  // no values, no statistics
     cache.mean.assign(channels, 0);
     cache.var.assign(channels, 0);
-    cache.sums = Sums{0, std::vector<Dyadic>(channels), std::vector<Dyadic>(channels)};
+    cache.sums =
+        Sums{x.view(axis).m(), std::vector<Dyadic>(channels), std::vector<Dyadic>(channels)};
   } else {
     cache.mean = std::move(result.statistics.mean);
     cache.var = std::move(result.statistics.var);

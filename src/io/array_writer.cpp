@@ -13,7 +13,11 @@ ArrayWriter::ArrayWriter(OutputFile& file, const NpyHeader& header) : file_(file
   const std::string text = format_npy_header(header);
   data_offset_ = text.size();
   file_.allocate(data_offset_ + header.data_bytes());
-  file_.append(text);
+  if (sequential() && header.size() != 0) {
+    waiting_ = text;
+  } else {
+    file_.append(text);
+  }
 }
 
 MutableRows ArrayWriter::place(const View& /*view*/, const Tile& tile, std::byte* scratch) {
@@ -32,6 +36,8 @@ void ArrayWriter::store(const View& view, const Tile& tile, MutableRows rows) {
     const std::uint64_t begin = tile.position(view, run) * item;
     if (sequential()) {
       if (begin != streamed_) throw std::logic_error("a stream is written out of order");
+      file_.append(waiting_);
+      waiting_.clear();
       file_.append(bytes);
       streamed_ += run_bytes;
     } else {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "bn/array.hpp"
 #include "io/npy.hpp"
@@ -15,7 +16,8 @@ namespace bn::io {
 /// and is finished and committed by the transaction it belongs to.
 class ArrayWriter final : public Sink {
  public:
-  /// Writes the header and reserves room for the data. header.byte_order must be little.
+  /// Writes the header and reserves room for the data. header.byte_order must be little. In a
+  /// stream the header leaves with the first values: who fails before has written nothing.
   ArrayWriter(OutputFile& file, const NpyHeader& header);
 
   [[nodiscard]] Dtype dtype() const override { return header_.dtype; }
@@ -28,6 +30,7 @@ class ArrayWriter final : public Sink {
   OutputFile& file_;
   NpyHeader header_;
   std::uint64_t data_offset_ = 0;
+  std::string waiting_;         ///< the header that has not left yet, where sequential
   std::uint64_t streamed_ = 0;  ///< bytes of data appended so far, where sequential
 };
 
