@@ -54,8 +54,11 @@ def snapshot(directory):
             if stat.S_ISLNK(status.st_mode):
                 content = os.readlink(full)
             elif stat.S_ISREG(status.st_mode):
-                with open(full, "rb") as file:
-                    content = hashlib.sha256(file.read()).hexdigest()
+                try:
+                    with open(full, "rb") as file:
+                        content = hashlib.sha256(file.read()).hexdigest()
+                except PermissionError:
+                    content = "unreadable"
             entries[os.path.relpath(full, root)] = (
                 stat.filemode(status.st_mode), status.st_ino, status.st_nlink, content)
     return entries
