@@ -4,7 +4,7 @@
 set -euo pipefail
 
 packages=(cmake g++ make libboost-dev libcli11-dev libxtensor-dev nlohmann-json3-dev catch2
-          python3 python3-numpy "$@")
+          libgmp-dev python3 python3-numpy "$@")
 
 missing=()
 for package in "${packages[@]}"; do

@@ -1,0 +1,68 @@
+"""Runs the examples of README.md: every line that begins with "$ " in a console block, in order, in
+one directory with the sample arrays, and compares what it prints. "..." stands for anything within a
+line. BN names the program.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def examples(text):
+    """[(line number, command, expected output)]."""
+    found = []
+    block = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if block is None:
+            if line == "```console":
+                block = []
+        elif line == "```":
+            found += block
+            block = None
+        elif line.startswith("$ "):
+            block.append((number, line[2:], []))
+        elif line.startswith("> "):
+            number, command, expected = block.pop()
+            block.append((number, command + "\n" + line[2:], expected))
+        else:
+            block[-1][2].append(line)
+    return found
+
+
+def matches(line, expected):
+    return re.fullmatch(".*".join(map(re.escape, expected.split("..."))), line) is not None
+
+
+def main():
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        found = examples(file.read())
+    if not found:
+        sys.exit("README.md has no examples")
+    with tempfile.TemporaryDirectory() as directory:
+        os.mkdir(os.path.join(directory, "bin"))
+        os.symlink(os.path.abspath(os.environ["BN"]), os.path.join(directory, "bin", "bn"))
+        work = os.path.join(directory, "work")
+        os.mkdir(work)
+        for name in os.listdir(os.path.join(ROOT, "samples")):
+            if name.endswith(".npy"):
+                shutil.copy(os.path.join(ROOT, "samples", name), work)
+        path = os.path.join(directory, "bin") + os.pathsep + os.environ["PATH"]
+        failures = 0
+        for number, command, expected in found:
+            run = subprocess.run(["bash", "-c", command], cwd=work, env=dict(os.environ, PATH=path),
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            lines = run.stdout.splitlines()
+            if len(lines) != len(expected) or not all(map(matches, lines, expected)):
+                failures += 1
+                print(f"README.md:{number}: {command}\nexpected:\n" + "\n".join(expected) +
+                      "\ngot:\n" + "\n".join(lines) + "\n")
+    print(f"{len(found)} examples, {failures} of them not as README.md says")
+    return failures != 0
+
+
+sys.exit(main())
