@@ -1,0 +1,32 @@
+#include "io/error.hpp"
+
+#include "support.hpp"
+
+using namespace bn::io;
+
+TEST_CASE("A message stays one line whatever the file is called") {
+  CHECK(input_error("a\nb\tc\x1b[31m.npy", "is empty").what() ==
+        std::string("a\\nb\\tc\\x1b[31m.npy: is empty"));
+  CHECK(printable("\x7f") == "\\x7f");
+}
+
+TEST_CASE("UTF-8 is shown as it is, everything else as bytes") {
+  CHECK(printable("größe €.npy \xF0\x9F\x98\x80") == "größe €.npy \xF0\x9F\x98\x80");
+  CHECK(printable("\xff\xc3(") == "\\xff\\xc3(");
+  CHECK(printable("\xc0\x80") == "\\xc0\\x80");           // an overlong NUL
+  CHECK(printable("\xe0\x80\x80") == "\\xe0\\x80\\x80");  // another
+  CHECK(printable("\xed\xa0\x80") == "\\xed\\xa0\\x80");  // a surrogate
+  CHECK(printable("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");
+  CHECK(printable("\xc2\x9b") == "\\xc2\\x9b");  // a control character that terminals obey
+  CHECK(printable("\xe2\x82") == "\\xe2\\x82");  // cut short
+}
+
+TEST_CASE("Long text ends in dots") { CHECK(printable("abcdef", 3) == "abc..."); }
+
+TEST_CASE("An error of the system says which") {
+  const Error error = system_error("x.npy", "cannot open", ENOENT);
+  CHECK(error.what() == std::string("x.npy: cannot open: No such file or directory"));
+  CHECK(error.exit_code() == 4);
+  CHECK(usage_error("x", "y").exit_code() == 2);
+  CHECK(input_error("x", "y").exit_code() == 3);
+}

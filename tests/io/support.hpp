@@ -1,0 +1,105 @@
+// What the tests of the I/O layer share: a directory to work in, files as strings, errors as text.
+#pragma once
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catch.hpp"
+#include "io/error.hpp"
+
+namespace bn::io::test {
+
+/// The working directory is a new, empty one, so that messages name files as the tests do.
+class Directory {
+ public:
+  Directory() : before_(std::filesystem::current_path()) {
+    std::string name = (std::filesystem::temp_directory_path() / "bn-test-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    here_ = name;
+    std::filesystem::current_path(here_);
+  }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  ~Directory() {
+    std::filesystem::current_path(before_);
+    std::error_code ignored;
+    std::filesystem::remove_all(here_, ignored);
+  }
+
+  /// The names of everything in it, sorted.
+  [[nodiscard]] static std::vector<std::string> names() {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(".")) {
+      names.push_back(entry.path().filename().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+ private:
+  std::filesystem::path before_;
+  std::filesystem::path here_;
+};
+
+inline void write_file(const std::string& path, std::string_view content) {
+  std::ofstream(path, std::ios::binary) << content;
+}
+
+inline std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// "KIND: message" of the Error that `call` throws; "nothing" where it throws none.
+template <class Call>
+std::string error_of(Call call) {
+  try {
+    static_cast<void>(call());
+  } catch (const Error& error) {
+    const char* kind = error.kind() == ErrorKind::usage   ? "usage: "
+                       : error.kind() == ErrorKind::input ? "input: "
+                                                          : "system: ";
+    return kind + std::string(error.what());
+  }
+  return "nothing";
+}
+
+/// Runs `call` in a child process and returns its wait status: exit code 0, that of an Error, or
+/// 99 for anything else that it throws.
+template <class Call>
+int status_of_child(Call call) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    try {
+      call();
+    } catch (const Error& error) {
+      ::_exit(error.exit_code());
+    } catch (...) {
+      ::_exit(99);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return status;
+}
+
+inline bool exited_with(int status, int code) {
+  return WIFEXITED(status) && WEXITSTATUS(status) == code;
+}
+
+inline bool killed_by(int status, int signal_number) {
+  return WIFSIGNALED(status) && WTERMSIG(status) == signal_number;
+}
+
+}  // namespace bn::io::test
