@@ -51,7 +51,7 @@ class ExactAverage {
 
   [[nodiscard]] std::vector<double> get() const {
     std::vector<double> averages;
-    for (const Dyadic& sum : sums_) averages.push_back(quotient(sum, Integer(count_)).hi);
+    for (const Dyadic& sum : sums_) averages.push_back(quotient(sum, count_).hi);
     return averages;
   }
 
