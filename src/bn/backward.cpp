@@ -8,6 +8,7 @@
 #include "bn/check.hpp"
 #include "bn/checksum.hpp"
 #include "bn/double_double.hpp"
+#include "bn/elements.hpp"
 #include "bn/elementwise.hpp"
 #include "bn/error.hpp"
 #include "bn/passes.hpp"
@@ -17,6 +18,17 @@ namespace {
 
 enum : std::size_t { kX = 0, kDy = 1 };              // sources
 enum : std::size_t { kProducts = 0, kMoments = 1 };  // sums
+
+// numerator / denominator * factor, where the quotient alone may be beyond the range of double.
+DoubleDouble scaled_quotient(const Dyadic& numerator, std::uint64_t denominator,
+                             DoubleDouble factor) {
+  if (numerator.integer().is_zero()) return {};
+  const int exponent =
+      numerator.exponent() + static_cast<int>(boost::multiprecision::msb(abs(numerator.integer())));
+  const Dyadic near_one(numerator.integer(), numerator.exponent() - exponent);
+  const DoubleDouble product = quotient(near_one, denominator) * factor;
+  return {std::ldexp(product.hi, exponent), std::ldexp(product.lo, exponent)};
+}
 
 class Backward : public Computation {
  public:
@@ -53,10 +65,11 @@ class Backward : public Computation {
 
 class BackwardTrain : public Backward {
  public:
-  BackwardTrain(const View& view, const Sums* batch, std::span<const double> gamma, double eps,
-                const Execution& execution, BackwardResult& result)
+  BackwardTrain(const View& view, Dtype x, const Sums* batch, std::span<const double> gamma,
+                double eps, const Execution& execution, BackwardResult& result)
       : Backward(view, execution, result),
         m_(view.m()),
+        wide_integers_(!fits_double(x)),
         batch_(batch),
         gamma_(gamma),
         eps_(eps),
@@ -76,23 +89,26 @@ class BackwardTrain : public Backward {
         batch_ != nullptr ? ChannelSums::Exact{batch_->sum[c], batch_->sum_squares[c]}
                           : sums[kMoments].take(c);
     const auto [sum_dy, sum_dy_x] = sums[kProducts].take(c);
-    const Integer m(m_);
     const ChannelStatistics statistics = channel_statistics(moments.values, moments.products, m_);
     var_[c] = statistics.var.hi;
 
     // sum dy * (x - mean) = (m * sum dy * x - sum x * sum dy) / m
-    Dyadic centred_products = Dyadic(m, 0) * sum_dy_x;
+    Dyadic centred_products = Dyadic(Integer(m_), 0) * sum_dy_x;
     centred_products -= moments.values * sum_dy;
+    const auto m = static_cast<double>(m_);
     const DoubleDouble inv_std = inverse_sqrt(statistics.var + eps_);
-    result_.dbeta[c] = quotient(sum_dy, Integer(1)).hi;
-    result_.dgamma[c] = (quotient(centred_products, m) * inv_std).hi;
+    const DoubleDouble dbeta = quotient(sum_dy, 1);
+    const DoubleDouble dgamma = scaled_quotient(centred_products, m_, inv_std);
+    result_.dbeta[c] = dbeta.hi;
+    result_.dgamma[c] = dgamma.hi;
 
     // dx = scale * dy - offset - (x - mean) * slope
     const DoubleDouble scale = inv_std * gamma_[c];
-    const DoubleDouble offset = scale * quotient(sum_dy, m);
-    const DoubleDouble slope = scale * (quotient(centred_products, m * m) * inv_std * inv_std);
+    const DoubleDouble offset = scale * (dbeta / m);
+    const DoubleDouble slope = scale * inv_std * (dgamma / m);
     constants_.mean[c] = statistics.mean.hi;
     constants_.mean_lo[c] = statistics.mean.lo;
+    constants_.mean_fraction[c] = wide_integers_ ? mean_fraction(moments.values, m_) : 0;
     constants_.scale[c] = scale.hi;
     constants_.scale_lo[c] = scale.lo;
     constants_.offset[c] = offset.hi;
@@ -115,6 +131,7 @@ class BackwardTrain : public Backward {
 
  private:
   const std::uint64_t m_;
+  const bool wide_integers_;
   const Sums* const batch_;
   const std::span<const double> gamma_;
   const double eps_;
@@ -143,8 +160,8 @@ class BackwardTest : public Backward {
     const auto [sum_dy, sum_dy_x] = sums[kProducts].take(c);
     Dyadic centred_products = sum_dy_x;
     centred_products -= Dyadic(running_mean_[c]) * sum_dy;
-    result_.dbeta[c] = quotient(sum_dy, Integer(1)).hi;
-    result_.dgamma[c] = (quotient(centred_products, Integer(1)) * inv_std(c)).hi;
+    result_.dbeta[c] = quotient(sum_dy, 1).hi;
+    result_.dgamma[c] = scaled_quotient(centred_products, 1, inv_std(c)).hi;
   }
 
   void apply(const View&, const Tile& tile, std::span<const Block> blocks, Dtype dtype,
@@ -187,7 +204,7 @@ BackwardResult backward_train(const View& view, Source& x, Source& dy, const Sum
   }
   if (view.m() == 1 && view.channel != 0) throw SingleValueError();
   BackwardResult result;
-  BackwardTrain computation(view, batch, gamma, eps, execution, result);
+  BackwardTrain computation(view, x.dtype(), batch, gamma, eps, execution, result);
   if (view.m() == 0) return result;
   return run(view, x, dy, computation, result, dx, execution);
 }

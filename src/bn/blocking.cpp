@@ -14,8 +14,9 @@ constexpr std::size_t kMiB = 1024 * kKiB;
 // file, so resident groups may be much larger than a cache.
 constexpr std::size_t kBuffers = 40 * kMiB;
 
-// Shorter pieces of a row make system calls dear.
-constexpr std::size_t kRun = 64 * kKiB;
+// Shorter pieces of a row make system calls dear, or pages and prefetching in memory.
+constexpr std::size_t kCopiedRun = 64 * kKiB;
+constexpr std::size_t kMemoryRun = 4 * kKiB;
 
 // Work below which another thread costs more than it brings.
 constexpr std::size_t kPerThread = 512 * kKiB;
@@ -69,7 +70,7 @@ Tile Tiling::tile(std::size_t index) const {
           range(index % inners, inner_step, view.inner)};
 }
 
-Blocking make_blocking(const View& view, std::size_t element_bytes, unsigned threads) {
+Blocking make_blocking(const View& view, std::size_t element_bytes, bool copies, unsigned threads) {
   Blocking blocking;
   const std::size_t bytes = view.size() * element_bytes;
   blocking.threads =
@@ -81,7 +82,8 @@ Blocking make_blocking(const View& view, std::size_t element_bytes, unsigned thr
   // for every thread to have several groups.
   const std::size_t channels = std::max<std::size_t>(1, view.channel);
   const std::size_t channel_run = std::max<std::size_t>(1, view.inner * element_bytes);
-  const std::size_t for_run = std::min(divide_up(kRun, channel_run), kGroupChannels);
+  const std::size_t for_run =
+      std::min(divide_up(copies ? kCopiedRun : kMemoryRun, channel_run), kGroupChannels);
   const std::size_t for_threads = divide_up(channels, kGroupsPerThread * blocking.threads);
   const std::size_t step = std::min(for_run, for_threads);
   blocking.resident = step * view.m() * element_bytes <= kBuffers / blocking.threads &&

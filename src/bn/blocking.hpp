@@ -37,9 +37,11 @@ struct Blocking {
   Tiling stream;
 };
 
-/// element_bytes: of all arrays that are read together. threads: at most.
+/// element_bytes: of all arrays that are read together. copies: whether reading them costs system
+/// calls and buffers, or they are in memory already. threads: at most.
 ///
 /// Buffers of all threads together take at most 40 MiB, whatever the array's size.
-[[nodiscard]] Blocking make_blocking(const View& view, std::size_t element_bytes, unsigned threads);
+[[nodiscard]] Blocking make_blocking(const View& view, std::size_t element_bytes, bool copies,
+                                     unsigned threads);
 
 }  // namespace bn

@@ -18,4 +18,7 @@ struct ChannelStatistics {
 [[nodiscard]] ChannelStatistics channel_statistics(const Dyadic& sum, const Dyadic& sum_squares,
                                                    std::uint64_t count);
 
+/// S/m less the integer nearest to it, for a sum of integers. count = m > 0.
+[[nodiscard]] double mean_fraction(const Dyadic& sum, std::uint64_t count);
+
 }  // namespace bn

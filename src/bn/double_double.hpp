@@ -25,15 +25,28 @@ inline DoubleDouble exact_product(double a, double b) {
   return {p, std::fma(a, b, -p)};
 }
 
-/// The operations below have a relative error of less than 2^-100; an infinite hi stays alone.
+/// hi + lo, the lesser one second. An infinite hi stays alone.
 inline DoubleDouble normalised(double hi, double lo) {
   const double s = hi + lo;
   return {s, std::isfinite(s) ? lo - (s - hi) : 0};
 }
 
+// The operations below have an error of less than 2^-101 of their result or, for sums and
+// differences, of their larger operand, as long as nothing under- or overflows.
+
 inline DoubleDouble operator+(DoubleDouble a, double b) {
   const DoubleDouble s = exact_sum(a.hi, b);
   return normalised(s.hi, s.lo + a.lo);
+}
+
+inline DoubleDouble operator-(DoubleDouble a, DoubleDouble b) {
+  const DoubleDouble s = exact_sum(a.hi, -b.hi);
+  return normalised(s.hi, s.lo + (a.lo - b.lo));
+}
+
+inline DoubleDouble operator/(DoubleDouble a, double b) {
+  const double q = a.hi / b;
+  return normalised(q, (std::fma(-q, b, a.hi) + a.lo) / b);
 }
 
 inline DoubleDouble operator*(DoubleDouble a, double b) {

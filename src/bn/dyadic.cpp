@@ -1,11 +1,15 @@
 #include "bn/dyadic.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
+
+#include "bn/int128.hpp"
 
 namespace bn {
 namespace {
@@ -28,6 +32,57 @@ double scaled_magnitude(const Integer& value, int exponent) {
   const int excess = std::max(0, bit_count(magnitude) - 64);
   magnitude >>= excess;
   return std::ldexp(static_cast<double>(static_cast<std::uint64_t>(magnitude)), exponent + excess);
+}
+
+// The value to 106 bits, rounded towards zero; it has to lie well within the range of double.
+DoubleDouble approximate(const Dyadic& value) {
+  const auto& backend = value.integer().backend();
+  const unsigned limbs = backend.size();
+  Uint128 top = backend.limbs()[limbs - 1];
+  int exponent = value.exponent() + 64 * static_cast<int>(limbs - 1);
+  if (limbs > 1) {
+    top = top << 64 | backend.limbs()[limbs - 2];
+    exponent -= 64;
+  }
+  if (top == 0) return {};
+  const auto high = static_cast<std::uint64_t>(top >> 64);
+  const int zeros =
+      high != 0 ? std::countl_zero(high) : 64 + std::countl_zero(static_cast<std::uint64_t>(top));
+  top <<= zeros;
+  if (limbs > 2) {
+    // The bits that moved in.
+    const Uint128 next = backend.limbs()[limbs - 3];
+    top |= next >> (64 - zeros);  // zeros < 64: the top limb is not zero
+  }
+  exponent -= zeros;
+  const auto hi = static_cast<double>(static_cast<std::uint64_t>(top >> 75));
+  const auto lo = static_cast<double>(static_cast<std::uint64_t>(top << 53 >> 75));
+  const double sign = value.integer().sign() < 0 ? -1 : 1;
+  return normalised(sign * std::ldexp(hi, exponent + 75), sign * std::ldexp(lo, exponent + 22));
+}
+
+// Whether every number within `error` of a rounds to a.hi.
+bool rounds_surely(DoubleDouble a, double error) {
+  return a.hi + (a.lo + error) == a.hi && a.hi + (a.lo - error) == a.hi;
+}
+
+// The quotient in double-double arithmetic, unless its error could change how it rounds or
+// something might under- or overflow (A. Ziv, "Fast evaluation of elementary mathematical functions
+// with correctly rounded last bit", 1991). Most quotients need no more.
+std::optional<DoubleDouble> fast_quotient(const Dyadic& numerator, std::uint64_t a,
+                                          std::uint64_t b) {
+  constexpr std::uint64_t kExactDouble = std::uint64_t{1} << 53;
+  constexpr int kFar = 400;
+  constexpr unsigned kMostLimbs = 6;
+  if (a > kExactDouble || b > kExactDouble || std::abs(numerator.exponent()) > kFar ||
+      numerator.integer().backend().size() > kMostLimbs) {
+    return std::nullopt;
+  }
+  const DoubleDouble result =
+      approximate(numerator) / static_cast<double>(a) / static_cast<double>(b);
+  // The numerator has an error of 2^-105, each division 2^-101.
+  if (!rounds_surely(result, 0x1p-99 * std::abs(result.hi))) return std::nullopt;
+  return result;
 }
 
 }  // namespace
@@ -69,7 +124,10 @@ Dyadic Dyadic::operator-() const {
 }
 
 Dyadic operator*(const Dyadic& a, const Dyadic& b) {
-  return {a.integer_ * b.integer_, a.exponent_ + b.exponent_};
+  Dyadic product;
+  product.integer_ = a.integer_ * b.integer_;  // odd, unless it is zero
+  product.exponent_ = product.integer_.is_zero() ? 0 : a.exponent_ + b.exponent_;
+  return product;
 }
 
 std::string Dyadic::to_string() const {
@@ -103,8 +161,11 @@ Dyadic Dyadic::parse(std::string_view text) {
   return value;
 }
 
-DoubleDouble quotient(const Dyadic& numerator, const Integer& denominator) {
+DoubleDouble quotient(const Dyadic& numerator, std::uint64_t a, std::uint64_t b) {
   if (numerator.integer().is_zero()) return {};
+  if (const auto result = fast_quotient(numerator, a, b)) return *result;
+
+  const Integer denominator = Integer(a) * b;
   const Integer magnitude = abs(numerator.integer());
   const int shift = std::max(0, kQuotientBits - (bit_count(magnitude) - bit_count(denominator)));
   Integer q;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/multiprecision/cpp_int.hpp>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,9 +46,9 @@ class Dyadic {
   int exponent_ = 0;
 };
 
-/// numerator / denominator: hi is the exact quotient rounded once, ties to even, subnormals
-/// included; an overflow gives an infinity. hi + lo is the quotient to at least 106 bits, as far as
-/// doubles reach down. denominator > 0.
-[[nodiscard]] DoubleDouble quotient(const Dyadic& numerator, const Integer& denominator);
+/// numerator / (a * b): hi is the exact quotient rounded once, ties to even, subnormals included;
+/// an overflow gives an infinity. hi + lo is the quotient to about 100 bits, as far as doubles
+/// reach down. a, b > 0.
+[[nodiscard]] DoubleDouble quotient(const Dyadic& numerator, std::uint64_t a, std::uint64_t b = 1);
 
 }  // namespace bn

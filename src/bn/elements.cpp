@@ -97,15 +97,16 @@ const double* widen<double>(Dtype dtype, const std::byte* elements, std::size_t 
   }
 }
 
-double integer_centred(Dtype dtype, const std::byte* element, double mean, double mean_lo) {
+double integer_centred(Dtype dtype, const std::byte* element, IntegerMean mean) {
   // The nearest integer to the mean first: what is left of the mean is at most a half, so that the
   // last subtraction does not magnify its error.
   const Int128 value = decode(dtype, element).value;
-  const double whole = std::nearbyint(mean);
-  const double rest = (mean - whole) + mean_lo;
+  const double whole = std::nearbyint(mean.mean);
   // Beyond 2^100 the mean dwarfs every element; there, too, nothing cancels.
-  if (std::abs(whole) >= 0x1p100) return (static_cast<double>(value) - mean) - mean_lo;
-  return static_cast<double>(value - static_cast<Int128>(whole)) - rest;
+  if (std::abs(whole) >= 0x1p100) return (static_cast<double>(value) - mean.mean) - mean.mean_lo;
+  const double whole_lo = std::nearbyint(((mean.mean - whole) - mean.fraction) + mean.mean_lo);
+  return static_cast<double>(value - static_cast<Int128>(whole) - static_cast<Int128>(whole_lo)) -
+         mean.fraction;
 }
 
 Decoded decode(Dtype dtype, const std::byte* element) {

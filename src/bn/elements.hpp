@@ -27,10 +27,16 @@ template <>
 [[nodiscard]] const double* widen<double>(Dtype dtype, const std::byte* elements, std::size_t n,
                                           double* scratch);
 
-/// An integer less the mean, (element - mean) - mean_lo, with the error of two subtractions in
-/// double although the integer may not fit one.
-[[nodiscard]] double integer_centred(Dtype dtype, const std::byte* element, double mean,
-                                     double mean_lo);
+/// The mean of integers, of which the nearest integer may have more bits than two doubles can
+/// spare: mean + mean_lo is about the mean, `fraction` the mean less its nearest integer.
+struct IntegerMean {
+  double mean;
+  double mean_lo;
+  double fraction;
+};
+
+/// element - mean with the error of a conversion and of a subtraction in double.
+[[nodiscard]] double integer_centred(Dtype dtype, const std::byte* element, IntegerMean mean);
 
 /// A finite element as value * 2^exponent; |value| < 2^65.
 struct Decoded {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <type_traits>
 
 #include "bn/elements.hpp"
 
@@ -58,13 +59,14 @@ std::size_t count_non_finite(Dtype dtype, const std::byte* results, std::size_t 
 }
 
 // One piece of an operand as double; integers of eight bytes less the mean, which is then zero.
-template <class Constants>
+template <class Constants, class Value>
 const double* widen_double(Dtype dtype, const std::byte* elements, std::size_t n,
-                           Constants& constants, double* scratch) {
+                           Constants& constants, Value mean_fraction, double* scratch) {
   if (fits_double(dtype)) return widen<double>(dtype, elements, n, scratch);
   for (std::size_t i = 0; i < n; ++i) {
     scratch[i] =
-        integer_centred(dtype, elements + i * 8, at(constants.mean, i), at(constants.mean_lo, i));
+        integer_centred(dtype, elements + i * 8,
+                        {at(constants.mean, i), at(constants.mean_lo, i), at(mean_fraction, i)});
   }
   constants.mean = zero<decltype(constants.mean)>();
   constants.mean_lo = constants.mean;
@@ -84,7 +86,8 @@ bool with_results(Dtype dtype, std::byte* results, std::size_t n, RunFloat run_f
 
 template <class Value>
 std::size_t normalise_piece(Dtype x_dtype, const std::byte* x, std::size_t n,
-                            Affine<Value> constants, Dtype dtype, std::byte* y) {
+                            Affine<Value> constants, Value mean_fraction, Dtype dtype,
+                            std::byte* y) {
   const auto& k = kernel<Value>();
   bool suspicious = false;
   if (fits_float(x_dtype)) {
@@ -95,7 +98,7 @@ std::size_t normalise_piece(Dtype x_dtype, const std::byte* x, std::size_t n,
         [&](double* out) { return k.normalise_fd(values, n, constants, out); });
   } else {
     std::array<double, kPiece> scratch;
-    const double* values = widen_double(x_dtype, x, n, constants, scratch.data());
+    const double* values = widen_double(x_dtype, x, n, constants, mean_fraction, scratch.data());
     suspicious = with_results(
         dtype, y, n, [&](float* out) { return k.normalise_df(values, n, constants, out); },
         [&](double* out) { return k.normalise_dd(values, n, constants, out); });
@@ -105,7 +108,8 @@ std::size_t normalise_piece(Dtype x_dtype, const std::byte* x, std::size_t n,
 
 template <class Value>
 std::size_t gradient_piece(Dtype x_dtype, const std::byte* x, Dtype dy_dtype, const std::byte* dy,
-                           std::size_t n, Gradient<Value> constants, Dtype dtype, std::byte* dx) {
+                           std::size_t n, Gradient<Value> constants, Value mean_fraction,
+                           Dtype dtype, std::byte* dx) {
   const auto& k = kernel<Value>();
   bool suspicious = false;
   if (fits_float(x_dtype) && fits_float(dy_dtype)) {
@@ -120,9 +124,11 @@ std::size_t gradient_piece(Dtype x_dtype, const std::byte* x, Dtype dy_dtype, co
   } else {
     std::array<double, kPiece> x_scratch;
     std::array<double, kPiece> dy_scratch;
-    const double* x_values = widen_double(x_dtype, x, n, constants, x_scratch.data());
+    const double* x_values =
+        widen_double(x_dtype, x, n, constants, mean_fraction, x_scratch.data());
     Affine<Value> as_they_are{zero<Value>(), zero<Value>(), zero<Value>(), zero<Value>()};
-    const double* dy_values = widen_double(dy_dtype, dy, n, as_they_are, dy_scratch.data());
+    const double* dy_values =
+        widen_double(dy_dtype, dy, n, as_they_are, zero<Value>(), dy_scratch.data());
     suspicious = with_results(
         dtype, dx, n,
         [&](float* out) { return k.gradient_df(x_values, dy_values, n, constants, out); },
@@ -178,7 +184,7 @@ std::vector<double> expand(const std::vector<double>& channels, const Tile& tile
 }  // namespace
 
 AffineChannels::AffineChannels(std::size_t channels)
-    : mean(channels), mean_lo(channels), scale(channels), beta(channels) {}
+    : mean(channels), mean_lo(channels), scale(channels), beta(channels), mean_fraction(channels) {}
 
 GradientChannels::GradientChannels(std::size_t channels)
     : mean(channels),
@@ -188,7 +194,8 @@ GradientChannels::GradientChannels(std::size_t channels)
       offset(channels),
       offset_lo(channels),
       slope(channels),
-      slope_lo(channels) {}
+      slope_lo(channels),
+      mean_fraction(channels) {}
 
 std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype dtype,
                       MutableRows y) {
@@ -206,7 +213,8 @@ std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype 
   if (tile.inner.count >= kShortRun) {
     walk_runs(tile, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t c) {
       const Affine<Channel> constants{k.mean[c], k.mean_lo[c], k.scale[c], k.beta[c]};
-      overflows += normalise_piece<Channel>(x.dtype, x_at(r, i), n, constants, dtype, y_at(r, i));
+      overflows += normalise_piece<Channel>(x.dtype, x_at(r, i), n, constants, k.mean_fraction[c],
+                                            dtype, y_at(r, i));
     });
     return overflows;
   }
@@ -215,12 +223,14 @@ std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype 
   AffineChannels columns(0);
   columns.mean = expand(k.mean, tile, rows);
   columns.mean_lo = expand(k.mean_lo, tile, rows);
+  columns.mean_fraction = expand(k.mean_fraction, tile, rows);
   columns.scale = expand(k.scale, tile, rows);
   columns.beta = expand(k.beta, tile, rows);
   walk_columns(tile, rows, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t offset) {
     const Affine<Columns> constants{&columns.mean[offset], &columns.mean_lo[offset],
                                     &columns.scale[offset], &columns.beta[offset]};
-    overflows += normalise_piece<Columns>(x.dtype, x_at(r, i), n, constants, dtype, y_at(r, i));
+    overflows += normalise_piece<Columns>(x.dtype, x_at(r, i), n, constants,
+                                          &columns.mean_fraction[offset], dtype, y_at(r, i));
   });
   return overflows;
 }
@@ -233,17 +243,20 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
   const std::size_t dx_size = item_size(dtype);
   std::size_t overflows = 0;
   const auto piece = [&]<class Value>(std::size_t r, std::size_t i, std::size_t n,
-                                      const Gradient<Value>& constants) {
-    overflows += gradient_piece<Value>(x.dtype, x.rows.data + r * x.rows.stride + i * x_size,
-                                       dy.dtype, dy.rows.data + r * dy.rows.stride + i * dy_size, n,
-                                       constants, dtype, dx.data + r * dx.stride + i * dx_size);
+                                      const Gradient<Value>& constants,
+                                      std::type_identity_t<Value> mean_fraction) {
+    overflows +=
+        gradient_piece<Value>(x.dtype, x.rows.data + r * x.rows.stride + i * x_size, dy.dtype,
+                              dy.rows.data + r * dy.rows.stride + i * dy_size, n, constants,
+                              mean_fraction, dtype, dx.data + r * dx.stride + i * dx_size);
   };
 
   if (tile.inner.count >= kShortRun) {
     walk_runs(tile, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t c) {
       piece(r, i, n,
             Gradient<Channel>{k.mean[c], k.mean_lo[c], k.scale[c], k.scale_lo[c], k.offset[c],
-                              k.offset_lo[c], k.slope[c], k.slope_lo[c]});
+                              k.offset_lo[c], k.slope[c], k.slope_lo[c]},
+            k.mean_fraction[c]);
     });
     return overflows;
   }
@@ -254,6 +267,7 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
   GradientChannels columns(0);
   columns.mean = expand(k.mean, tile, rows);
   columns.mean_lo = expand(k.mean_lo, tile, rows);
+  columns.mean_fraction = expand(k.mean_fraction, tile, rows);
   columns.scale = expand(k.scale, tile, rows);
   columns.scale_lo = expand(k.scale_lo, tile, rows);
   columns.offset = expand(k.offset, tile, rows);
@@ -265,7 +279,8 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
           Gradient<Columns>{&columns.mean[offset], &columns.mean_lo[offset], &columns.scale[offset],
                             &columns.scale_lo[offset], &columns.offset[offset],
                             &columns.offset_lo[offset], &columns.slope[offset],
-                            &columns.slope_lo[offset]});
+                            &columns.slope_lo[offset]},
+          &columns.mean_fraction[offset]);
   });
   return overflows;
 }

@@ -14,11 +14,13 @@ namespace bn {
 struct AffineChannels {
   explicit AffineChannels(std::size_t channels);
   std::vector<double> mean, mean_lo, scale, beta;
+  std::vector<double> mean_fraction;  ///< see IntegerMean; of integers of eight bytes only
 };
 
 struct GradientChannels {
   explicit GradientChannels(std::size_t channels);
   std::vector<double> mean, mean_lo, scale, scale_lo, offset, offset_lo, slope, slope_lo;
+  std::vector<double> mean_fraction;  ///< as above
 };
 
 /// y = ((x - mean) - mean_lo) * scale + beta, computed in double and rounded once to `dtype`.

@@ -9,6 +9,7 @@
 #include "bn/check.hpp"
 #include "bn/checksum.hpp"
 #include "bn/double_double.hpp"
+#include "bn/elements.hpp"
 #include "bn/elementwise.hpp"
 #include "bn/error.hpp"
 #include "bn/passes.hpp"
@@ -31,10 +32,11 @@ class Forward : public Computation {
   [[nodiscard]] std::uint64_t x_checksum() const { return x_checksum_; }
 
  protected:
-  void set(std::size_t c, DoubleDouble mean, DoubleDouble var) {
+  void set(std::size_t c, DoubleDouble mean, double mean_fraction, DoubleDouble var) {
     const DoubleDouble inv_std = inverse_sqrt(var + parameters_.eps);
     constants_.mean[c] = mean.hi;
     constants_.mean_lo[c] = mean.lo;
+    constants_.mean_fraction[c] = mean_fraction;
     constants_.scale[c] = (inv_std * parameters_.gamma[c]).hi;
     constants_.beta[c] = parameters_.beta[c];
   }
@@ -52,9 +54,9 @@ class Forward : public Computation {
 
 class ForwardTrain : public Forward {
  public:
-  ForwardTrain(const View& view, const Parameters& parameters, const Execution& execution,
+  ForwardTrain(const View& view, Dtype x, const Parameters& parameters, const Execution& execution,
                ForwardResult& result)
-      : Forward(view, parameters, execution), result_(result) {}
+      : Forward(view, parameters, execution), wide_integers_(!fits_double(x)), result_(result) {}
 
   void add_to(const View& view, std::span<ChannelSums> sums, const Tile& tile,
               std::span<const Block> blocks) override {
@@ -66,12 +68,14 @@ class ForwardTrain : public Forward {
     auto [sum, sum_squares] = sums[0].take(c);
     const ChannelStatistics statistics = channel_statistics(sum, sum_squares, result_.sums.count);
     result_.statistics.set(c, statistics);
+    const double fraction = wide_integers_ ? mean_fraction(sum, result_.sums.count) : 0;
     result_.sums.sum[c] = std::move(sum);
     result_.sums.sum_squares[c] = std::move(sum_squares);
-    set(c, statistics.mean, statistics.var);
+    set(c, statistics.mean, fraction, statistics.var);
   }
 
  private:
+  const bool wide_integers_;
   ForwardResult& result_;
 };
 
@@ -81,8 +85,10 @@ class ForwardTest : public Forward {
               std::span<const double> running_var, const Parameters& parameters,
               const Execution& execution)
       : Forward(view, parameters, execution) {
-    for (std::size_t c = 0; c < view.channel; ++c)
-      set(c, {running_mean[c], 0}, {running_var[c], 0});
+    for (std::size_t c = 0; c < view.channel; ++c) {
+      const double fraction = running_mean[c] - std::nearbyint(running_mean[c]);
+      set(c, {running_mean[c], 0}, fraction, {running_var[c], 0});
+    }
   }
 
   void add_to(const View&, std::span<ChannelSums>, const Tile&, std::span<const Block>) override {}
@@ -103,12 +109,12 @@ ForwardResult forward_train(const View& view, Source& x, const Parameters& param
   if (view.m() == 1 && view.channel != 0) throw SingleValueError();
   ForwardResult result;
   result.sums.count = view.m();
-  if (view.m() == 0) return result;
   result.sums.sum.resize(view.channel);
   result.sums.sum_squares.resize(view.channel);
+  if (view.m() == 0) return result;
   result.statistics = Statistics(view.channel);
 
-  ForwardTrain computation(view, parameters, execution, result);
+  ForwardTrain computation(view, x.dtype(), parameters, execution, result);
   const std::array<Source*, 1> sources{&x};
   sum_and_apply(view, sources, computation, &y, execution);
   result.statistics.check_range();

@@ -60,16 +60,16 @@ class Passes {
         sources_(sources),
         computation_(computation),
         sink_(sink),
-        execution_(execution) {
-    bool sequential = sink != nullptr && sink->sequential();
+        execution_(execution),
+        sink_streamed_(sink != nullptr && sink->sequential()) {
+    bool copies = false;
     for (const Source* source : sources) {
       element_bytes_ += item_size(source->dtype());
       streamed_ = streamed_ || source->sequential();
+      copies = copies || source->copies();
     }
-    sink_streamed_ = sequential;
-    blocking_ = make_blocking(view, element_bytes_,
+    blocking_ = make_blocking(view, element_bytes_, copies,
                               execution.threads != 0 ? execution.threads : usable_cores());
-    // Pages of memory are as good as a buffer; there groups only have to be many enough.
     if (streamed_) blocking_.threads = 1;
     threads_.resize(blocking_.threads);
   }
@@ -209,9 +209,9 @@ class Passes {
   Computation& computation_;
   Sink* const sink_;
   const Execution& execution_;
+  const bool sink_streamed_;
   std::size_t element_bytes_ = 0;
   bool streamed_ = false;
-  bool sink_streamed_ = false;
   Blocking blocking_;
   std::vector<Thread> threads_;
   FirstNonFinite first_non_finite_;

@@ -57,20 +57,6 @@ Sums sums(const View& view, Source& x, const Execution& execution) {
   return result;
 }
 
-ChannelStatistics channel_statistics(const Dyadic& sum, const Dyadic& sum_squares,
-                                     std::uint64_t count) {
-  const Integer m(count);
-  ChannelStatistics result;
-  result.mean = quotient(sum, m);
-  // sum (x - mean)^2 = (m * sum x^2 - (sum x)^2) / m
-  Dyadic deviation = Dyadic(m, 0) * sum_squares;
-  deviation -= sum * sum;
-  result.var = quotient(deviation, m * m);
-  result.var_unbiased =
-      count > 1 ? quotient(deviation, m * (m - 1)).hi : std::numeric_limits<double>::quiet_NaN();
-  return result;
-}
-
 Statistics statistics(const Sums& sums) {
   if (sums.count == 0) throw std::invalid_argument("no values have no statistics");
   Statistics result(sums.sum.size());

@@ -44,7 +44,7 @@ struct Statistics {
   explicit Statistics(std::size_t channels);
 
   std::vector<double> mean;
-  std::vector<double> mean_lo;       ///< mean + mean_lo is the mean to about 106 bits
+  std::vector<double> mean_lo;       ///< mean + mean_lo is the mean to about 100 bits
   std::vector<double> var;           ///< biased: this one normalises
   std::vector<double> var_unbiased;  ///< NaN where m = 1
 
