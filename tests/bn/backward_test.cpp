@@ -1,0 +1,357 @@
+#include "bn/backward.hpp"
+
+#include <cmath>
+#include <optional>
+
+#include "../catch.hpp"
+#include "bn/error.hpp"
+#include "support.hpp"
+
+using bn::Dtype;
+using bn::View;
+using data::Array;
+using data::Kind;
+using support::Layer;
+
+namespace {
+
+// What backward.hpp promises.
+double dx_bound(Dtype dtype) { return dtype == Dtype::float64 ? 4 : 0.5001; }
+constexpr double kDgammaBound = 1;
+
+const bn::Execution kWithChecksum{.threads = 0, .x_checksum = true, .progress = {}};
+
+struct Run {
+  Array dx;
+  bn::BackwardResult result;
+};
+
+Run train(const View& view, const Array& x, const Array& dy, Dtype dx_dtype, const Layer& layer,
+          const bn::Sums* batch = nullptr) {
+  Run run{Array(dx_dtype, x.size()), {}};
+  data::ArraySource x_source(x);
+  data::ArraySource dy_source(dy);
+  data::ArraySink sink(run.dx);
+  run.result = bn::backward_train(view, x_source, dy_source, batch, layer.gamma, layer.eps, &sink,
+                                  kWithChecksum);
+  return run;
+}
+
+Run test(const View& view, const Array& x, const Array& dy, Dtype dx_dtype, const Layer& layer) {
+  Run run{Array(dx_dtype, x.size()), {}};
+  data::ArraySource x_source(x);
+  data::ArraySource dy_source(dy);
+  data::ArraySink sink(run.dx);
+  run.result = bn::backward_test(view, x_source, dy_source, layer.running_mean, layer.running_var,
+                                 layer.gamma, layer.eps, &sink, kWithChecksum);
+  return run;
+}
+
+enum class Mode { train, test };
+
+// dbeta exactly, dgamma and dx within their bounds.
+void check(const View& view, const Array& x, const Array& dy, const Run& run, const Layer& layer,
+           Mode mode) {
+  support::Worst dgamma;
+  support::Worst dx;
+  for (std::size_t c = 0; c < view.channel; ++c) {
+    const oracle::Gradients want =
+        mode == Mode::train
+            ? oracle::gradients_train(x.channel(view, c), dy.channel(view, c), layer.gamma[c],
+                                      layer.eps)
+            : oracle::gradients_test(x.channel(view, c), dy.channel(view, c), layer.running_mean[c],
+                                     layer.running_var[c], layer.gamma[c], layer.eps);
+    REQUIRE(run.result.dbeta[c] == oracle::nearest(want.dbeta));
+    dgamma(oracle::error_in_ulp(Dtype::float64, run.result.dgamma[c], want.dgamma, want.dgamma));
+    const auto positions = x.positions(view, c);
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+      dx(oracle::error_in_ulp(run.dx.dtype(), run.dx.get(positions[i]), want.dx[i].exact,
+                              want.dx[i].largest));
+    }
+  }
+  REQUIRE(dgamma.value() <= kDgammaBound);
+  REQUIRE(dx.value() <= dx_bound(run.dx.dtype()));
+}
+
+constexpr View kViews[] = {{2, 3, 1}, {50, 3, 1}, {4, 2, 9}, {2, 2, 37}, {5, 33, 1}};
+
+}  // namespace
+
+TEST_CASE("gradients in train mode are within the stated bounds for every dtype of x") {
+  for (const Dtype x_dtype : data::kDtypes) {
+    for (const Dtype dy_dtype : {Dtype::float32, Dtype::float64, Dtype::int64}) {
+      for (const Dtype dx_dtype : data::kFloating) {
+        for (const View& view : kViews) {
+          INFO(bn::name(x_dtype) << ", " << bn::name(dy_dtype) << " -> " << bn::name(dx_dtype)
+                                 << " " << support::text(view));
+          const Array x = data::make(x_dtype, view, Kind::normal, 1);
+          const Array dy = data::make(dy_dtype, view, Kind::normal, 2);
+          const Layer layer(view.channel);
+          check(view, x, dy, train(view, x, dy, dx_dtype, layer), layer, Mode::train);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("gradients in train mode are within the stated bounds for hostile data") {
+  for (const Dtype x_dtype : data::kDtypes) {
+    for (const Kind kind :
+         {Kind::far_mean, Kind::outlier_first, Kind::small_integers, Kind::constant,
+          Kind::alternating, Kind::mixed, Kind::window_edge, Kind::denormals, Kind::zeros}) {
+      for (const Kind dy_kind : {Kind::alternating, Kind::outlier_first, Kind::mixed}) {
+        for (const View& view : {View{60, 2, 1}, View{3, 2, 17}}) {
+          INFO(bn::name(x_dtype) << " " << data::name(kind) << ", dy " << data::name(dy_kind) << " "
+                                 << support::text(view));
+          const Array x = data::make(x_dtype, view, kind, 1);
+          const Array dy = data::make(Dtype::float64, view, dy_kind, 2);
+          const Layer layer(view.channel);
+          for (const Dtype dx_dtype : {Dtype::float32, Dtype::float64}) {
+            check(view, x, dy, train(view, x, dy, dx_dtype, layer), layer, Mode::train);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("gradients keep their bounds where the mean is 1e8 deviations away, and beyond") {
+  const View view{60, 2, 20};
+  for (const double mean : {1e8, 1e12}) {
+    data::Random random(7);
+    Array x(Dtype::float64, view.size());
+    Array dy(Dtype::float64, view.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      x.set(i, mean + random.normal());
+      dy.set(i, random.normal());
+    }
+    const Layer layer(view.channel, 1e-12);
+    for (const Dtype dx_dtype : data::kFloating) {
+      INFO(mean << " " << bn::name(dx_dtype));
+      check(view, x, dy, train(view, x, dy, dx_dtype, layer), layer, Mode::train);
+    }
+  }
+}
+
+TEST_CASE("gradients keep their bounds for integers of eight bytes close to one another") {
+  const View view{30, 2, 20};
+  for (const std::int64_t start : {std::int64_t{1} << 53, (std::int64_t{1} << 62) + 12345}) {
+    data::Random random(9);
+    Array x(Dtype::int64, view.size());
+    Array dy(Dtype::float64, view.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      x.set_integer(i, start + static_cast<std::int64_t>(random.below(5)));
+      dy.set(i, random.normal());
+    }
+    const Layer layer(view.channel);
+    for (const Dtype dx_dtype : data::kFloating) {
+      INFO(start << " " << bn::name(dx_dtype));
+      check(view, x, dy, train(view, x, dy, dx_dtype, layer), layer, Mode::train);
+    }
+  }
+}
+
+TEST_CASE("dx keeps its bound where its three terms cancel") {
+  // dy is nearly a linear function of x: what the gradient projects away.
+  for (const Dtype dtype : {Dtype::float32, Dtype::float64}) {
+    for (const View& view : {View{40, 2, 1}, View{4, 2, 25}}) {
+      const Array x = data::make(dtype, view, Kind::normal, 1);
+      Array dy(dtype, view.size());
+      data::Random random(5);
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        dy.set(i, 0.25 + 0.5 * x.get(i) + 1e-9 * random.normal());
+      }
+      const Layer layer(view.channel);
+      for (const Dtype dx_dtype : {Dtype::float32, Dtype::float64}) {
+        check(view, x, dy, train(view, x, dy, dx_dtype, layer), layer, Mode::train);
+      }
+    }
+  }
+}
+
+TEST_CASE("gradients in test mode are within the stated bounds for every pair of dtypes") {
+  for (const Dtype x_dtype : data::kDtypes) {
+    for (const Dtype dy_dtype : data::kDtypes) {
+      for (const Dtype dx_dtype : data::kFloating) {
+        for (const View& view : {View{50, 3, 1}, View{2, 2, 37}, View{1, 4, 1}}) {
+          INFO(bn::name(x_dtype) << ", " << bn::name(dy_dtype) << " -> " << bn::name(dx_dtype)
+                                 << " " << support::text(view));
+          const Array x = data::make(x_dtype, view, Kind::normal, 1);
+          const Array dy = data::make(dy_dtype, view, Kind::normal, 2);
+          const Layer layer(view.channel);
+          check(view, x, dy, test(view, x, dy, dx_dtype, layer), layer, Mode::test);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("tiny and huge gradients keep the bounds of dgamma") {
+  const View view{40, 1, 1};
+  struct Scales {
+    double x, dy, eps;
+  };
+  for (const auto& [x_scale, dy_scale, eps] :
+       {Scales{1, 1e-310, 1e-5}, Scales{1e-150, 1e-170, 1e-300}, Scales{1e-3, 1e-306, 1e-9},
+        Scales{1e140, 1e-20, 1e-5}, Scales{1e-3, 1e300, 1e-9}, Scales{1e150, 1e155, 1e-5}}) {
+    INFO(x_scale << " " << dy_scale << " " << eps);
+    data::Random random(11);
+    Array x(Dtype::float64, view.size());
+    Array dy(Dtype::float64, view.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      x.set(i, x_scale * random.normal());
+      dy.set(i, dy_scale * random.normal());
+    }
+    const Layer layer(1, eps);
+    data::ArraySource x_source(x);
+    data::ArraySource dy_source(dy);
+    const auto result =
+        bn::backward_train(view, x_source, dy_source, nullptr, layer.gamma, eps, nullptr);
+    const auto want =
+        oracle::gradients_train(x.channel(view, 0), dy.channel(view, 0), layer.gamma[0], eps);
+    REQUIRE(result.dbeta[0] == oracle::nearest(want.dbeta));
+    REQUIRE(oracle::error_in_ulp(Dtype::float64, result.dgamma[0], want.dgamma, want.dgamma) <=
+            kDgammaBound);
+  }
+}
+
+TEST_CASE("huge and tiny deviations keep the bound of dx") {
+  const View view{40, 1, 1};
+  struct Scales {
+    double x, dy, eps;
+  };
+  for (const auto& [x_scale, dy_scale, eps] :
+       {Scales{1e100, 1, 1e-5}, Scales{1e150, 1e-5, 1e-5}, Scales{1e-100, 1, 1e-210},
+        Scales{1e-140, 1e20, 1e-290}}) {
+    INFO(x_scale << " " << dy_scale << " " << eps);
+    data::Random random(12);
+    Array x(Dtype::float64, view.size());
+    Array dy(Dtype::float64, view.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      x.set(i, x_scale * random.normal());
+      dy.set(i, dy_scale * random.normal());
+    }
+    const Layer layer(1, eps);
+    check(view, x, dy, train(view, x, dy, Dtype::float64, layer), layer, Mode::train);
+  }
+}
+
+TEST_CASE("the sums of the forward pass give the bits that backward finds for itself") {
+  for (const View& view : {View{40, 5, 1}, View{6, 3, 40}}) {
+    const Array x = data::make(Dtype::float64, view, Kind::far_mean, 1);
+    const Array dy = data::make(Dtype::float32, view, Kind::normal, 2);
+    const Layer layer(view.channel);
+    data::ArraySource source(x);
+    const bn::Sums batch = bn::sums(view, source);
+    const Run with = train(view, x, dy, Dtype::float64, layer, &batch);
+    const Run without = train(view, x, dy, Dtype::float64, layer);
+    REQUIRE(with.dx == without.dx);
+    REQUIRE(support::same_bits(with.result.dgamma, without.result.dgamma));
+    REQUIRE(support::same_bits(with.result.dbeta, without.result.dbeta));
+    REQUIRE(with.result.x_checksum == without.result.x_checksum);
+  }
+}
+
+TEST_CASE("the checksum of x is that of the forward pass, and of no other x") {
+  const View view{10, 3, 20};
+  Array x = data::make(Dtype::float32, view, Kind::normal, 1);
+  const Array dy = data::make(Dtype::float32, view, Kind::normal, 2);
+  const Layer layer(3);
+  Array y(Dtype::float32, x.size());
+  data::ArraySource source(x);
+  data::ArraySink sink(y);
+  const auto forward = bn::forward_train(view, source, layer.parameters(), sink, kWithChecksum);
+  REQUIRE(train(view, x, dy, Dtype::float32, layer).result.x_checksum == forward.x_checksum);
+  REQUIRE(test(view, x, dy, Dtype::float32, layer).result.x_checksum == forward.x_checksum);
+  x.set(77, x.get(77) + 1e-3);
+  REQUIRE(train(view, x, dy, Dtype::float32, layer).result.x_checksum != forward.x_checksum);
+}
+
+TEST_CASE("a constant channel has finite gradients") {
+  const View view{20, 4, 3};
+  for (const Dtype dtype : data::kFloating) {
+    const Array x = data::make(dtype, view, Kind::constant, 0);
+    const Array dy = data::make(dtype, view, Kind::normal, 2);
+    const Layer layer(4);
+    const Run run = train(view, x, dy, dtype, layer);
+    check(view, x, dy, run, layer, Mode::train);
+    for (const double dgamma : run.result.dgamma) REQUIRE(dgamma == 0);
+  }
+}
+
+TEST_CASE("an empty batch has gradients of zero, with the forward pass's sums or without") {
+  for (const View& view : {View{0, 3, 4}, View{4, 3, 0}}) {
+    const Array none(Dtype::float32, 0);
+    const Layer layer(3);
+    Array y(Dtype::float32, 0);
+    data::ArraySource source(none);
+    data::ArraySink sink(y);
+    const auto forward = bn::forward_train(view, source, layer.parameters(), sink);
+    const std::vector<double> zeros(3, 0.0);
+    REQUIRE(train(view, none, none, Dtype::float32, layer).result.dgamma == zeros);
+    REQUIRE(train(view, none, none, Dtype::float32, layer, &forward.sums).result.dbeta == zeros);
+    REQUIRE(test(view, none, none, Dtype::float32, layer).result.dgamma == zeros);
+    REQUIRE(test(view, none, none, Dtype::float32, layer).result.dbeta == zeros);
+  }
+  const Array none(Dtype::float32, 0);
+  REQUIRE(train({4, 0, 2}, none, none, Dtype::float32, Layer(0)).result.dgamma.empty());
+}
+
+TEST_CASE("one value a channel has no gradient in train mode") {
+  const View view{1, 3, 1};
+  const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
+  REQUIRE_THROWS_AS(train(view, x, x, Dtype::float32, Layer(3)), bn::SingleValueError);
+}
+
+TEST_CASE("sums of another batch or of another shape are refused") {
+  const View view{10, 3, 1};
+  const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
+  data::ArraySource source(x);
+  bn::Sums batch = bn::sums(view, source);
+  batch.count = 9;
+  REQUIRE_THROWS_AS(train(view, x, x, Dtype::float32, Layer(3), &batch), std::invalid_argument);
+  batch = bn::sums(view, source);
+  batch.sum_squares.pop_back();
+  REQUIRE_THROWS_AS(train(view, x, x, Dtype::float32, Layer(3), &batch), std::invalid_argument);
+}
+
+TEST_CASE("gradients beyond the range of double are an error that names them") {
+  const View view{10, 2, 1};
+  const Array x = data::make(Dtype::float64, view, Kind::normal, 1);
+  Array dy(Dtype::float64, view.size());
+  for (std::size_t i = 1; i < dy.size(); i += 2) dy.set(i, 1.7e308);
+  try {
+    (void)train(view, x, dy, Dtype::float64, Layer(2));
+    FAIL("no error");
+  } catch (const bn::RangeError& error) {
+    REQUIRE(std::string(error.statistic) == "dbeta");
+    REQUIRE(error.channel == 1);
+  }
+}
+
+TEST_CASE("dx beyond the range of its dtype is infinite and counted") {
+  const View view{40, 1, 5};
+  const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
+  Array dy = data::make(Dtype::float32, view, Kind::normal, 2);
+  for (std::size_t i = 0; i < dy.size(); ++i) dy.set(i, dy.get(i) * 1e4);
+  Layer layer(1);
+  layer.gamma = {3};
+  const Run run = train(view, x, dy, Dtype::float16, layer);
+  std::size_t infinite = 0;
+  for (std::size_t i = 0; i < dy.size(); ++i) infinite += std::isinf(run.dx.get(i)) ? 1 : 0;
+  REQUIRE(run.result.overflows == infinite);
+}
+
+TEST_CASE("dx may be left out") {
+  const View view{40, 3, 5};
+  const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
+  const Array dy = data::make(Dtype::float32, view, Kind::normal, 2);
+  const Layer layer(3);
+  data::ArraySource x_source(x);
+  data::ArraySource dy_source(dy);
+  const auto result =
+      bn::backward_train(view, x_source, dy_source, nullptr, layer.gamma, layer.eps, nullptr);
+  const Run with = train(view, x, dy, Dtype::float32, layer);
+  REQUIRE(support::same_bits(result.dgamma, with.result.dgamma));
+  REQUIRE(support::same_bits(result.dbeta, with.result.dbeta));
+}

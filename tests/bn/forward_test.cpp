@@ -1,0 +1,342 @@
+#include "bn/forward.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "../catch.hpp"
+#include "bn/error.hpp"
+#include "support.hpp"
+
+using bn::Dtype;
+using bn::View;
+using data::Array;
+using data::Kind;
+using support::Layer;
+
+namespace {
+
+// What forward.hpp promises.
+double bound(Dtype dtype) { return dtype == Dtype::float64 ? 4 : 0.5001; }
+
+struct Run {
+  Array y;
+  bn::ForwardResult result;
+};
+
+Run train(const View& view, const Array& x, Dtype y_dtype, const Layer& layer) {
+  Run run{Array(y_dtype, x.size()), {}};
+  data::ArraySource source(x);
+  data::ArraySink sink(run.y);
+  run.result = bn::forward_train(view, source, layer.parameters(), sink);
+  return run;
+}
+
+Run test(const View& view, const Array& x, Dtype y_dtype, const Layer& layer) {
+  Run run{Array(y_dtype, x.size()), {}};
+  data::ArraySource source(x);
+  data::ArraySink sink(run.y);
+  run.result = bn::forward_test(view, source, layer.running_mean, layer.running_var,
+                                layer.parameters(), sink);
+  return run;
+}
+
+double worst_y_error(const View& view, const Array& x, const Array& y, const Layer& layer,
+                     bool training) {
+  support::Worst worst;
+  for (std::size_t c = 0; c < view.channel; ++c) {
+    const auto values = x.channel(view, c);
+    const oracle::Statistics batch = oracle::statistics(values);
+    const mpq_class mean = training ? batch.mean : mpq_class(layer.running_mean[c]);
+    const mpq_class var = training ? batch.var : mpq_class(layer.running_var[c]);
+    const oracle::Real inv_std = oracle::inv_std(var, layer.eps);
+    const auto positions = x.positions(view, c);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const oracle::Result want =
+          oracle::y(values[i], mean, inv_std, layer.gamma[c], layer.beta[c]);
+      worst(oracle::error_in_ulp(y.dtype(), y.get(positions[i]), want.exact, want.largest));
+    }
+  }
+  return worst.value();
+}
+
+constexpr View kViews[] = {{2, 3, 1}, {50, 3, 1}, {4, 2, 9}, {3, 4, 16}, {2, 2, 37}, {5, 33, 1}};
+
+// Results stay within the range of every dtype.
+constexpr Kind kTame[] = {Kind::normal,         Kind::far_mean, Kind::outlier_first,
+                          Kind::small_integers, Kind::constant, Kind::alternating,
+                          Kind::mixed};
+
+}  // namespace
+
+TEST_CASE("y in train mode is within the stated bound for every pair of dtypes") {
+  for (const Dtype x_dtype : data::kDtypes) {
+    for (const Dtype y_dtype : data::kFloating) {
+      for (const Kind kind : kTame) {
+        for (const View& view : kViews) {
+          INFO(bn::name(x_dtype) << " " << data::name(kind) << " -> " << bn::name(y_dtype) << " "
+                                 << support::text(view));
+          const Array x = data::make(x_dtype, view, kind, 1);
+          const Layer layer(view.channel);
+          const Run run = train(view, x, y_dtype, layer);
+          REQUIRE(worst_y_error(view, x, run.y, layer, true) <= bound(y_dtype));
+          REQUIRE(run.result.overflows == 0);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("y in train mode is within the stated bound for hostile data") {
+  for (const Dtype x_dtype : data::kDtypes) {
+    for (const Kind kind : data::kAll) {
+      if (!data::has_statistics(x_dtype, kind)) continue;
+      for (const View& view : kViews) {
+        INFO(bn::name(x_dtype) << " " << data::name(kind) << " " << support::text(view));
+        const Array x = data::make(x_dtype, view, kind, 2);
+        Layer layer(view.channel);
+        // The low part of a mean that is nearly subnormal has no bits left; next to beta that does
+        // not count.
+        if (kind == Kind::denormals) layer.beta.assign(view.channel, 0.25);
+        for (const Dtype y_dtype : {Dtype::float32, Dtype::float64}) {
+          const Run run = train(view, x, y_dtype, layer);
+          REQUIRE(worst_y_error(view, x, run.y, layer, true) <= bound(y_dtype));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("y in test mode is within the stated bound for every pair of dtypes") {
+  for (const Dtype x_dtype : data::kDtypes) {
+    for (const Dtype y_dtype : data::kFloating) {
+      for (const Kind kind : {Kind::normal, Kind::small_integers, Kind::alternating}) {
+        for (const View& view : kViews) {
+          INFO(bn::name(x_dtype) << " " << data::name(kind) << " -> " << bn::name(y_dtype) << " "
+                                 << support::text(view));
+          if (kind == Kind::alternating && !bn::is_floating(x_dtype)) continue;  // overflows
+          const Array x = data::make(x_dtype, view, kind, 1);
+          const Layer layer(view.channel);
+          const Run run = test(view, x, y_dtype, layer);
+          REQUIRE(worst_y_error(view, x, run.y, layer, false) <= bound(y_dtype));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("y keeps its bound where the mean is 1e8 deviations away, and beyond") {
+  const View view{100, 2, 20};
+  for (const double mean : {1e8, 1e11, 1e15}) {
+    for (const double eps : {1e-5, 1e-12}) {
+      data::Random random(7);
+      Array x(Dtype::float64, view.size());
+      for (std::size_t i = 0; i < x.size(); ++i) x.set(i, mean + random.normal());
+      Layer layer(view.channel, eps);
+      layer.beta.assign(view.channel, 0.0);  // nothing hides the error of x_hat
+      for (const Dtype y_dtype : data::kFloating) {
+        INFO(mean << " " << eps << " " << bn::name(y_dtype));
+        REQUIRE(worst_y_error(view, x, train(view, x, y_dtype, layer).y, layer, true) <=
+                bound(y_dtype));
+      }
+    }
+  }
+}
+
+TEST_CASE("y keeps its bound for integers of eight bytes that are close to one another") {
+  const View view{50, 2, 20};
+  for (const Dtype x_dtype : {Dtype::int64, Dtype::uint64}) {
+    for (const std::int64_t start : {std::int64_t{1} << 40, std::int64_t{1} << 53,
+                                     (std::int64_t{1} << 62) + 12345, std::int64_t{-1} << 62}) {
+      if (x_dtype == Dtype::uint64 && start < 0) continue;
+      for (const std::size_t spread : {3U, 1000U, 1000000U}) {
+        data::Random random(spread);
+        Array x(x_dtype, view.size());
+        for (std::size_t i = 0; i < x.size(); ++i) {
+          x.set_integer(i, start + static_cast<std::int64_t>(random.below(spread)));
+        }
+        Layer layer(view.channel);
+        layer.beta.assign(view.channel, 0.0);
+        for (const Dtype y_dtype : data::kFloating) {
+          INFO(bn::name(x_dtype) << " " << start << " " << spread << " " << bn::name(y_dtype));
+          REQUIRE(worst_y_error(view, x, train(view, x, y_dtype, layer).y, layer, true) <=
+                  bound(y_dtype));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("y keeps its bound where gamma * x_hat and beta cancel") {
+  const View view{40, 3, 7};
+  for (const Dtype dtype : data::kFloating) {
+    const Array x = data::make(dtype, view, Kind::normal, 4);
+    Layer layer(view.channel);
+    layer.gamma = {1000, 3, -5};
+    layer.beta = {-1000, 3, 4.999};
+    REQUIRE(worst_y_error(view, x, train(view, x, dtype, layer).y, layer, true) <= bound(dtype));
+  }
+}
+
+TEST_CASE("a constant channel gives beta exactly") {
+  for (const Dtype x_dtype : data::kDtypes) {
+    for (const Dtype y_dtype : data::kFloating) {
+      for (const View& view : kViews) {
+        for (std::uint64_t variant = 0; variant < 4; ++variant) {
+          INFO(bn::name(x_dtype) << " " << bn::name(y_dtype) << " " << support::text(view) << " "
+                                 << variant);
+          const Array x = data::make(x_dtype, view, Kind::constant, variant);
+          const Layer layer(view.channel);
+          const Run run = train(view, x, y_dtype, layer);
+          Array beta(y_dtype, x.size());
+          for (std::size_t i = 0; i < x.size(); ++i) {
+            beta.set(i, layer.beta[i / view.inner % view.channel]);
+          }
+          REQUIRE(run.y == beta);
+          for (const double var : run.result.statistics.var) REQUIRE(var == 0);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("float16 results are rounded once") {
+  // y = x * scale with results across float16's whole range, subnormal ones and ties included.
+  const View view{4000, 1, 1};
+  Array x(Dtype::float64, view.size());
+  data::Random random(3);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const auto bits = static_cast<std::uint16_t>(random.below(0x7bff));
+    const double low = oracle::half_value(bits);
+    const double high = oracle::half_value(static_cast<std::uint16_t>(bits + 1));
+    const double tie = (low + high) / 2;
+    const double values[] = {low, tie, std::nextafter(tie, 0), std::nextafter(tie, 1e9)};
+    x.set(i, random.below(2) == 0 ? values[i % 4] : -values[i % 4]);
+  }
+  Layer layer(1, 1.0);
+  layer.gamma = {1};
+  layer.beta = {0};
+  layer.running_mean = {0};
+  layer.running_var = {0};
+  const Run run = test(view, x, Dtype::float16, layer);
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (run.y.get(i) != oracle::half_value(oracle::half_bits(x.get(i)))) ++wrong;
+  }
+  REQUIRE(wrong == 0);
+}
+
+TEST_CASE("results beyond the range of their dtype are infinite and counted") {
+  const View view{100, 2, 3};
+  const Array x = data::make(Dtype::float64, view, Kind::normal, 1);
+  for (const Dtype dtype : {Dtype::float16, Dtype::float32}) {
+    Layer layer(2);
+    layer.gamma = {dtype == Dtype::float16 ? 5e4 : 2.5e38, 1};
+    const Run run = train(view, x, dtype, layer);
+    std::size_t infinite = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      REQUIRE(!std::isnan(run.y.get(i)));
+      if (std::isinf(run.y.get(i))) ++infinite;
+    }
+    REQUIRE(infinite > 10);
+    REQUIRE(infinite < 300);
+    REQUIRE(run.result.overflows == infinite);
+  }
+}
+
+TEST_CASE("in test mode NaN and infinity stay in their place and are no overflow") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const Dtype dtype : data::kFloating) {
+    for (const View& view : {View{5, 3, 1}, View{2, 3, 20}}) {
+      Array x = data::make(dtype, view, Kind::normal, 1);
+      const Layer layer(3);
+      const Run clean = test(view, x, dtype, layer);
+      x.set(1, std::nan(""));
+      x.set(4, infinity);
+      x.set(7, -infinity);
+      const Run run = test(view, x, dtype, layer);
+      REQUIRE(run.result.overflows == 0);
+      REQUIRE(std::isnan(run.y.get(1)));
+      REQUIRE(std::isinf(run.y.get(4)));
+      REQUIRE(std::isinf(run.y.get(7)));
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        if (i != 1 && i != 4 && i != 7) REQUIRE(run.y.get(i) == clean.y.get(i));
+      }
+    }
+  }
+}
+
+TEST_CASE("the result carries the batch's exact sums and statistics") {
+  const View view{20, 3, 9};
+  const Array x = data::make(Dtype::float32, view, Kind::mixed, 1);
+  const Layer layer(3);
+  const Run run = train(view, x, Dtype::float32, layer);
+  data::ArraySource source(x);
+  REQUIRE(run.result.sums == bn::sums(view, source));
+  const bn::Statistics want = bn::statistics(run.result.sums);
+  REQUIRE(support::same_bits(run.result.statistics.mean, want.mean));
+  REQUIRE(support::same_bits(run.result.statistics.mean_lo, want.mean_lo));
+  REQUIRE(support::same_bits(run.result.statistics.var, want.var));
+  REQUIRE(support::same_bits(run.result.statistics.var_unbiased, want.var_unbiased));
+}
+
+TEST_CASE("an empty batch and no channels give empty results") {
+  const Layer layer(3);
+  for (const View& view : {View{0, 3, 4}, View{4, 3, 0}}) {
+    const Array x(Dtype::float32, 0);
+    const Run trained = train(view, x, Dtype::float32, layer);
+    REQUIRE(trained.result.sums.count == 0);
+    REQUIRE((trained.result.sums.sum == std::vector<bn::Dyadic>(3)));
+    REQUIRE((trained.result.sums.sum_squares == std::vector<bn::Dyadic>(3)));
+    REQUIRE(test(view, x, Dtype::float32, layer).result.overflows == 0);
+  }
+  const Layer none(0);
+  for (const View& view : {View{4, 0, 4}, View{1, 0, 1}}) {
+    const Array x(Dtype::float32, 0);
+    REQUIRE(train(view, x, Dtype::float32, none).result.sums.sum.empty());
+    REQUIRE(test(view, x, Dtype::float32, none).result.overflows == 0);
+  }
+}
+
+TEST_CASE("one value a channel is an error in train mode and fine in test mode") {
+  const View view{1, 3, 1};
+  const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
+  const Layer layer(3);
+  REQUIRE_THROWS_AS(train(view, x, Dtype::float32, layer), bn::SingleValueError);
+  const Run run = test(view, x, Dtype::float32, layer);
+  REQUIRE(worst_y_error(view, x, run.y, layer, false) <= bound(Dtype::float32));
+}
+
+TEST_CASE("a variance beyond the range of double is an error that names the channel") {
+  const View view{4, 3, 1};
+  Array x(Dtype::float64, view.size());
+  x.set(1, 1e200);
+  x.set(4, -1e200);
+  const Layer layer(3);
+  try {
+    (void)train(view, x, Dtype::float64, layer);
+    FAIL("no error");
+  } catch (const bn::RangeError& error) {
+    REQUIRE(error.channel == 1);
+    REQUIRE(std::string(error.statistic) == "var");
+  }
+}
+
+TEST_CASE("parameters of another shape and an eps that is not positive are refused") {
+  const View view{4, 3, 1};
+  const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
+  Layer layer(3);
+  layer.gamma.pop_back();
+  REQUIRE_THROWS_AS(train(view, x, Dtype::float32, layer), std::invalid_argument);
+  layer = Layer(3);
+  layer.beta.push_back(0);
+  REQUIRE_THROWS_AS(train(view, x, Dtype::float32, layer), std::invalid_argument);
+  for (const double eps : {0.0, -1.0, std::nan("")}) {
+    REQUIRE_THROWS_AS(train(view, x, Dtype::float32, Layer(3, eps)), std::invalid_argument);
+  }
+  layer = Layer(3);
+  layer.running_var[1] = -1e-300;
+  REQUIRE_THROWS_AS(test(view, x, Dtype::float32, layer), std::invalid_argument);
+  layer = Layer(3);
+  layer.running_mean.pop_back();
+  REQUIRE_THROWS_AS(test(view, x, Dtype::float32, layer), std::invalid_argument);
+}
