@@ -198,10 +198,12 @@ View ArrayReader::view(std::ptrdiff_t axis) const {
   return make_view(header_.shape, axis, header_.order);
 }
 
-Error ArrayReader::wrong_size(std::uint64_t got) const {
-  return input_error(name(), "ends early: expected " +
-                                 std::to_string(header_bytes_ + header_.data_bytes()) +
-                                 " bytes, got " + std::to_string(header_bytes_ + got));
+Error ArrayReader::ends_early(std::uint64_t got) const {
+  const std::string sizes = "expected " + std::to_string(header_bytes_ + header_.data_bytes()) +
+                            " bytes, got " + std::to_string(header_bytes_ + got);
+  // A file had the right size when it was opened: not its content is at fault.
+  return stream_ ? input_error(name(), "ends early: " + sizes)
+                 : system_error(name(), "was truncated while it was read: " + sizes);
 }
 
 Rows ArrayReader::load(const View& view, const Tile& tile, std::byte* scratch) {
@@ -222,7 +224,7 @@ Rows ArrayReader::load(const View& view, const Tile& tile, std::byte* scratch) {
     } else {
       got = pread_fully(file_.fd, bytes, data_offset_ + begin, name());
     }
-    if (got < run_bytes) throw wrong_size(begin + got);
+    if (got < run_bytes) throw ends_early(begin + got);
   }
   if (header_.byte_order == ByteOrder::big) swap_bytes({scratch, tile.size() * item}, item);
   return {.data = scratch, .stride = row_bytes};
@@ -238,7 +240,7 @@ void ArrayReader::spool() {
     const std::span<std::byte> piece(buffer.data(),
                                      std::min<std::uint64_t>(buffer.size(), size - streamed_));
     const std::size_t got = read_fully(file_.fd, piece, name());
-    if (got < piece.size()) throw wrong_size(streamed_ + got);
+    if (got < piece.size()) throw ends_early(streamed_ + got);
     write_fully(copy.get(), piece, copy_name);
     streamed_ += got;
   }
@@ -267,7 +269,7 @@ void ArrayReader::reorder(Order order) {
     for (std::size_t at = 0; at < size; at += buffer.size()) {
       const std::span<std::byte> piece(buffer.data(), std::min(buffer.size(), size - at));
       const std::size_t got = pread_fully(file_.fd, piece, data_offset_ + at, name());
-      if (got < piece.size()) throw wrong_size(at + got);
+      if (got < piece.size()) throw ends_early(at + got);
       pick_items(item, piece, place, slab, begin / item);
     }
     write_fully(copy.get(), slab, copy_name);
@@ -299,7 +301,8 @@ void ArrayReader::finish() {
   struct stat now {};
   if (::fstat(file_.fd, &now) != 0) throw system_error(name(), "cannot examine", errno);
   if (now.st_size != file_.status.st_size || !same_time(now.st_mtim, file_.status.st_mtim)) {
-    throw input_error(name(), "was changed while it was read; run again when nothing writes to it");
+    throw system_error(name(),
+                       "was changed while it was read; run again when nothing writes to it");
   }
 }
 

@@ -36,7 +36,8 @@ class ArrayReader final : public Source {
   [[nodiscard]] Dtype dtype() const override { return header_.dtype; }
   [[nodiscard]] bool sequential() const override { return stream_; }
   [[nodiscard]] bool copies() const override { return true; }
-  /// Throws Error: input where the array ends early, system where reading fails.
+  /// Throws Error: input where a stream ends early, system where reading fails and where a file has
+  /// been truncated since it was opened.
   [[nodiscard]] Rows load(const View& view, const Tile& tile, std::byte* scratch) override;
 
   /// Makes a stream random access: copies it to an unnamed temporary file, in little memory, and
@@ -48,14 +49,14 @@ class ArrayReader final : public Source {
   /// 32 MiB of the array, one pass over it: made for the odd pair of x and dy, not for every day.
   void reorder(Order order);
 
-  /// To call after the last load(): throws Error (input) where a file has changed since it was
-  /// opened (size or time of modification), or where something follows the data of a stream.
+  /// To call after the last load(): throws Error (system) where a file has changed since it was
+  /// opened (size or time of modification), (input) where something follows the data of a stream.
   void finish();
 
  private:
   void read_header();
   void expect_end_of_stream();
-  [[nodiscard]] Error wrong_size(std::uint64_t got) const;
+  [[nodiscard]] Error ends_early(std::uint64_t got) const;
 
   InputFile file_;
   NpyHeader header_;

@@ -47,6 +47,7 @@ void require_same_conventions(const State& then, const State& now) {
 Transaction::Transaction(const Options& options) : options_(options) {}
 
 void Transaction::protect(const std::string& path, const std::string& flag) {
+  if (path == "-") return;  // standard input, no file that an output could be
   entries_.push_back({.name = flag + " " + printable(path),
                       .protected_file = resolve_target(path),
                       .output = nullptr});

@@ -183,15 +183,15 @@ TEST_CASE("A file that somebody truncates or changes meanwhile is an error and n
   const View view = reader.view(1);
   REQUIRE(::truncate("x.npy", 140) == 0);
   CHECK(error_of([&] { return load_all<float>(reader, view); }) ==
-        "input: x.npy: ends early: expected 152 bytes, got 140");
+        "system: x.npy: was truncated while it was read: expected 152 bytes, got 140");
   CHECK(error_of([&] { reader.finish(); }) ==
-        "input: x.npy: was changed while it was read; run again when nothing writes to it");
+        "system: x.npy: was changed while it was read; run again when nothing writes to it");
   write_file("x.npy", file);
   ArrayReader second("x.npy");
   const std::array<timespec, 2> times = {
       {{.tv_sec = 1, .tv_nsec = 0}, {.tv_sec = 1, .tv_nsec = 0}}};
   REQUIRE(::utimensat(AT_FDCWD, "x.npy", times.data(), 0) == 0);
-  CHECK(error_of([&] { second.finish(); }).starts_with("input: x.npy: was changed"));
+  CHECK(error_of([&] { second.finish(); }).starts_with("system: x.npy: was changed"));
 }
 
 TEST_CASE("Standard input that is a file is read from where it stands") {

@@ -24,6 +24,7 @@ TEST_CASE("Signals remove the temporaries and then end the process by that signa
   for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
     CAPTURE(signal_number);
     const int status = status_of_child([&] {
+      ::signal(signal_number, SIG_DFL);  // the tests may have been started by nohup
       prepare_process();
       const Descriptor parent = here();
       const Temporary first(parent.get(), 0600, "y");
