@@ -3,6 +3,8 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <limits>
+#include <mutex>
 #include <vector>
 
 #include "bn/check.hpp"
@@ -38,23 +40,14 @@ class Backward : public Computation {
     result_.dbeta.resize(view.channel);
   }
 
-  void add_to(const View& view, std::span<ChannelSums> sums, const Tile& tile,
-              std::span<const Block> blocks) override {
-    sums[kProducts].add_products(view, tile, blocks[kX], blocks[kDy]);
-    if (with_checksum_) x_checksum_ += checksum(view, tile, blocks[kX].dtype, blocks[kX].rows);
-  }
-
-  void check_range() const {
-    for (std::size_t c = 0; c < result_.dbeta.size(); ++c) {
-      if (!std::isfinite(result_.dbeta[c])) throw RangeError("dbeta", c);
-      if (!std::isfinite(result_.dgamma[c])) throw RangeError("dgamma", c);
-    }
-  }
-
   [[nodiscard]] std::size_t overflows() const { return overflows_; }
   [[nodiscard]] std::uint64_t x_checksum() const { return x_checksum_; }
 
  protected:
+  void add_checksum(const View& view, const Tile& tile, const Block& x) {
+    if (with_checksum_) x_checksum_ += checksum(view, tile, x.dtype, x.rows);
+  }
+
   BackwardResult& result_;
   std::atomic<std::size_t> overflows_{0};
 
@@ -69,7 +62,7 @@ class BackwardTrain : public Backward {
                 double eps, const Execution& execution, BackwardResult& result)
       : Backward(view, execution, result),
         m_(view.m()),
-        wide_integers_(!fits_double(x)),
+        x_(x),
         batch_(batch),
         gamma_(gamma),
         eps_(eps),
@@ -81,7 +74,8 @@ class BackwardTrain : public Backward {
   void add_to(const View& view, std::span<ChannelSums> sums, const Tile& tile,
               std::span<const Block> blocks) override {
     if (batch_ == nullptr) sums[kMoments].add_moments(view, tile, blocks[kX]);
-    Backward::add_to(view, sums, tile, blocks);
+    sums[kProducts].add_products(view, tile, blocks[kX], blocks[kDy]);
+    add_checksum(view, tile, blocks[kX]);
   }
 
   void finish(std::size_t c, std::span<ChannelSums> sums) override {
@@ -106,15 +100,16 @@ class BackwardTrain : public Backward {
     const DoubleDouble scale = inv_std * gamma_[c];
     const DoubleDouble offset = scale * (dbeta / m);
     const DoubleDouble slope = scale * inv_std * (dgamma / m);
-    constants_.mean[c] = statistics.mean.hi;
-    constants_.mean_lo[c] = statistics.mean.lo;
-    constants_.mean_fraction[c] = wide_integers_ ? mean_fraction(moments.values, m_) : 0;
+    const Centre centre = batch_centre(x_, moments.values, m_, statistics);
+    constants_.origin[c] = centre.origin;
+    constants_.mean[c] = centre.mean.hi;
+    constants_.mean_lo[c] = centre.mean.lo;
     constants_.scale[c] = scale.hi;
     constants_.scale_lo[c] = scale.lo;
     constants_.offset[c] = offset.hi;
     constants_.offset_lo[c] = offset.lo;
-    constants_.slope[c] = slope.hi;
-    constants_.slope_lo[c] = slope.lo;
+    constants_.slope[c] = slope.hi / centre.origin.factor;
+    constants_.slope_lo[c] = slope.lo / centre.origin.factor;
   }
 
   void apply(const View&, const Tile& tile, std::span<const Block> blocks, Dtype dtype,
@@ -125,13 +120,14 @@ class BackwardTrain : public Backward {
   void check_range() const {
     for (std::size_t c = 0; c < var_.size(); ++c) {
       if (!std::isfinite(var_[c])) throw RangeError("var", c);
+      if (!std::isfinite(result_.dbeta[c])) throw RangeError("dbeta", c);
+      if (!std::isfinite(result_.dgamma[c])) throw RangeError("dgamma", c);
     }
-    Backward::check_range();
   }
 
  private:
   const std::uint64_t m_;
-  const bool wide_integers_;
+  const Dtype x_;
   const Sums* const batch_;
   const std::span<const double> gamma_;
   const double eps_;
@@ -148,6 +144,8 @@ class BackwardTest : public Backward {
         running_mean_(running_mean),
         running_var_(running_var),
         eps_(eps),
+        ieee_dgamma_(view.channel),
+        ieee_dbeta_(view.channel),
         constants_(view.channel) {
     // dx = ((dy - 0) - 0) * scale + -0.0: adding -0.0 changes nothing, not even the sign of a zero.
     for (std::size_t c = 0; c < view.channel; ++c) {
@@ -156,12 +154,28 @@ class BackwardTest : public Backward {
     }
   }
 
+  void add_to(const View& view, std::span<ChannelSums> sums, const Tile& tile,
+              std::span<const Block> blocks) override {
+    const bool skipped = sums[kProducts].add_products(view, tile, blocks[kX], blocks[kDy],
+                                                      ChannelSums::NonFinite::skip);
+    if (skipped) add_non_finite(tile, blocks);
+    add_checksum(view, tile, blocks[kX]);
+  }
+
   void finish(std::size_t c, std::span<ChannelSums> sums) override {
     const auto [sum_dy, sum_dy_x] = sums[kProducts].take(c);
     Dyadic centred_products = sum_dy_x;
     centred_products -= Dyadic(running_mean_[c]) * sum_dy;
     result_.dbeta[c] = quotient(sum_dy, 1).hi;
     result_.dgamma[c] = scaled_quotient(centred_products, 1, inv_std(c)).hi;
+  }
+
+  // Results outside the range of double are errors unless x or dy had something of the kind.
+  void check_range() {
+    for (std::size_t c = 0; c < ieee_dbeta_.size(); ++c) {
+      check(c, "dbeta", result_.dbeta[c], ieee_dbeta_[c]);
+      check(c, "dgamma", result_.dgamma[c], ieee_dgamma_[c]);
+    }
   }
 
   void apply(const View&, const Tile& tile, std::span<const Block> blocks, Dtype dtype,
@@ -174,9 +188,42 @@ class BackwardTest : public Backward {
     return inverse_sqrt(DoubleDouble{running_var_[c], 0} + eps_);
   }
 
+  // What IEEE 754 makes of NaN and infinities: finite terms do not matter beside them, nor does the
+  // order.
+  void add_non_finite(const Tile& tile, std::span<const Block> blocks) {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t r = 0; r < tile.outer.count; ++r) {
+      for (std::size_t i = 0; i < tile.row_size(); ++i) {
+        const auto value = [&](std::size_t which) {
+          const auto& [dtype, rows] = blocks[which];
+          return as_double(dtype, rows.data + r * rows.stride + i * item_size(dtype));
+        };
+        const double x = value(kX);
+        const double dy = value(kDy);
+        if (std::isfinite(x) && std::isfinite(dy)) continue;
+        const std::size_t c = tile.channel.begin + i / tile.inner.count;
+        if (!std::isfinite(dy)) ieee_dbeta_[c] += dy;
+        ieee_dgamma_[c] += dy * ((x - running_mean_[c]) * inv_std(c).hi);
+      }
+    }
+  }
+
+  static void check(std::size_t channel, const char* name, double& result, double ieee) {
+    if (std::isnan(ieee)) {
+      result = std::numeric_limits<double>::quiet_NaN();
+    } else if (std::isinf(ieee)) {
+      result = ieee;
+    } else if (!std::isfinite(result)) {
+      throw RangeError(name, channel);
+    }
+  }
+
   const std::span<const double> running_mean_;
   const std::span<const double> running_var_;
   const double eps_;
+  std::mutex mutex_;
+  std::vector<double> ieee_dgamma_;
+  std::vector<double> ieee_dbeta_;
   AffineChannels constants_;
 };
 

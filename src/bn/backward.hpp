@@ -35,7 +35,9 @@ BackwardResult backward_train(const View& view, Source& x, Source& dy, const Sum
                               const Execution& execution = {});
 
 /// The gradients of forward_test(): dbeta and dgamma as above with the running statistics, and
-/// dx = gamma * inv_std * dy. Errors and shapes as backward_train(), one value a channel will do.
+/// dx = gamma * inv_std * dy. Errors and shapes as backward_train(), but one value a channel will
+/// do, and NaN and infinity follow IEEE 754: they reach the elements and the channels that they
+/// stand in.
 BackwardResult backward_test(const View& view, Source& x, Source& dy,
                              std::span<const double> running_mean,
                              std::span<const double> running_var, std::span<const double> gamma,

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "bn/dyadic.hpp"
+#include "bn/elements.hpp"
 
 namespace bn {
 
@@ -18,7 +19,17 @@ struct ChannelStatistics {
 [[nodiscard]] ChannelStatistics channel_statistics(const Dyadic& sum, const Dyadic& sum_squares,
                                                    std::uint64_t count);
 
-/// S/m less the integer nearest to it, for a sum of integers. count = m > 0.
-[[nodiscard]] double mean_fraction(const Dyadic& sum, std::uint64_t count);
+/// Where a channel's elements are seen from, and their mean seen from there.
+struct Centre {
+  Origin origin;
+  DoubleDouble mean;
+};
+
+/// The centre of a batch of x's dtype with these sums and statistics.
+[[nodiscard]] Centre batch_centre(Dtype x, const Dyadic& sum, std::uint64_t count,
+                                  const ChannelStatistics& statistics);
+
+/// The centre for a running mean, which is taken as exact.
+[[nodiscard]] Centre running_centre(Dtype x, double running_mean);
 
 }  // namespace bn

@@ -70,6 +70,26 @@ constexpr std::size_t kColumns = 512;
   throw std::logic_error("no value of the tile is NaN or infinite");
 }
 
+template <class Real>
+bool has_non_finite(const Tile& tile, const Block& block) {
+  std::array<Real, kPacked> scratch;
+  for (std::size_t r = 0; r < tile.outer.count; ++r) {
+    for (std::size_t i = 0; i < tile.row_size(); i += kPacked) {
+      const std::size_t n = std::min(kPacked, tile.row_size() - i);
+      const std::byte* at = block.rows.data + r * block.rows.stride + i * item_size(block.dtype);
+      const Real* values = widen<Real>(block.dtype, at, n, scratch.data());
+      if (sums_kernel<Real>().extremes(values, n).largest >= kInfinity<Real>) return true;
+    }
+  }
+  return false;
+}
+
+bool has_non_finite(const Tile& tile, const Block& block) {
+  if (!is_floating(block.dtype)) return false;
+  return fits_float(block.dtype) ? has_non_finite<float>(tile, block)
+                                 : has_non_finite<double>(tile, block);
+}
+
 template <class Sum>
 void add_product(Sum& sum, Decoded a, Decoded b) {
   // Halves of one factor, so that no product exceeds 128 bits.
@@ -136,19 +156,25 @@ void ChannelSums::add_moments(const View& view, const Tile& tile, Block x) {
   } else if (fits_double(x.dtype)) {
     add<double, 1>(view, tile, &x);
   } else {
-    add_one_by_one<1>(view, tile, &x);
+    add_one_by_one<1>(view, tile, &x, NonFinite::refuse);
   }
 }
 
-void ChannelSums::add_products(const View& view, const Tile& tile, Block x, Block dy) {
+bool ChannelSums::add_products(const View& view, const Tile& tile, Block x, Block dy,
+                               NonFinite policy) {
   const Block blocks[] = {x, dy};
+  if (policy == NonFinite::skip && (has_non_finite(tile, x) || has_non_finite(tile, dy))) {
+    add_one_by_one<2>(view, tile, blocks, policy);
+    return true;
+  }
   if (fits_float(x.dtype) && fits_float(dy.dtype)) {
     add<float, 2>(view, tile, blocks);
   } else if (fits_double(x.dtype) && fits_double(dy.dtype)) {
     add<double, 2>(view, tile, blocks);
   } else {
-    add_one_by_one<2>(view, tile, blocks);
+    add_one_by_one<2>(view, tile, blocks, policy);
   }
+  return false;
 }
 
 template <class Real, std::size_t kArrays>
@@ -164,21 +190,27 @@ void ChannelSums::add(const View& view, const Tile& tile, const Block* blocks) {
 // x with itself).
 
 template <std::size_t kArrays>
-void ChannelSums::add_one_by_one(const View& view, const Tile& tile, const Block* blocks) {
+void ChannelSums::add_one_by_one(const View& view, const Tile& tile, const Block* blocks,
+                                 NonFinite policy) {
   for (std::size_t r = 0; r < tile.outer.count; ++r) {
     for (std::size_t i = 0; i < tile.row_size(); ++i) {
-      std::array<Decoded, kArrays> element;
+      std::array<Decoded, kArrays> element{};
+      std::array<bool, kArrays> finite{};
       for (std::size_t a = 0; a < kArrays; ++a) {
         const std::byte* at =
             blocks[a].rows.data + r * blocks[a].rows.stride + i * item_size(blocks[a].dtype);
-        if (non_finite(blocks[a].dtype, at) != 0) {
+        finite[a] = non_finite(blocks[a].dtype, at) == 0;
+        if (finite[a]) {
+          element[a] = decode(blocks[a].dtype, at);
+        } else if (policy == NonFinite::refuse) {
           throw_first_non_finite(view, tile, blocks, kArrays);
         }
-        element[a] = decode(blocks[a].dtype, at);
       }
       Accumulators& sums = channels_[tile.channel.begin + i / tile.inner.count - first_channel_];
-      sums.values.add(element.back().value, element.back().exponent);
-      add_product(sums.products, element.front(), element.back());
+      if (finite.back()) sums.values.add(element.back().value, element.back().exponent);
+      if (finite.front() && finite.back()) {
+        add_product(sums.products, element.front(), element.back());
+      }
     }
   }
 }

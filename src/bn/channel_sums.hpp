@@ -31,8 +31,13 @@ class ChannelSums {
   /// Throws NonFiniteError with the first such position in the tile; the sums are then unspecified.
   void add_moments(const View& view, const Tile& tile, Block x);
 
-  /// Adds sum dy and sum dy * x likewise; looks for non-finite values in x first.
-  void add_products(const View& view, const Tile& tile, Block x, Block dy);
+  /// What becomes of NaN and infinities.
+  enum class NonFinite : bool { refuse, skip };
+
+  /// Adds sum dy and sum dy * x likewise; looks for non-finite values in x first. With `skip` they
+  /// are left out, of either sum that they would enter. Returns whether there were some.
+  bool add_products(const View& view, const Tile& tile, Block x, Block dy,
+                    NonFinite non_finite = NonFinite::refuse);
 
   ChannelSums& operator+=(const ChannelSums& other);
 
@@ -57,7 +62,7 @@ class ChannelSums {
   template <class Real, std::size_t kArrays>
   void add_columns(const View& view, const Tile& tile, const Block* blocks);
   template <std::size_t kArrays>
-  void add_one_by_one(const View& view, const Tile& tile, const Block* blocks);
+  void add_one_by_one(const View& view, const Tile& tile, const Block* blocks, NonFinite policy);
 
   std::size_t first_channel_;
   std::vector<Accumulators> channels_;

@@ -25,7 +25,7 @@ const Real* convert(const std::byte* elements, std::size_t n, Real* scratch) {
   return scratch;
 }
 
-double as_double(Dtype dtype, const std::byte* element) {
+double float_as_double(Dtype dtype, const std::byte* element) {
   if (dtype == Dtype::float64) return read<double>(element);
   if (dtype == Dtype::float32) return static_cast<double>(read<float>(element));
   float value = 0;
@@ -92,21 +92,14 @@ const double* widen<double>(Dtype dtype, const std::byte* elements, std::size_t 
     case Dtype::uint32:
       return convert<std::uint32_t>(elements, n, scratch);
     default:
-      for (std::size_t i = 0; i < n; ++i) scratch[i] = as_double(dtype, elements + 2 * i);
+      for (std::size_t i = 0; i < n; ++i) scratch[i] = float_as_double(dtype, elements + 2 * i);
       return scratch;
   }
 }
 
-double integer_centred(Dtype dtype, const std::byte* element, IntegerMean mean) {
-  // The nearest integer to the mean first: what is left of the mean is at most a half, so that the
-  // last subtraction does not magnify its error.
-  const Int128 value = decode(dtype, element).value;
-  const double whole = std::nearbyint(mean.mean);
-  // Beyond 2^100 the mean dwarfs every element; there, too, nothing cancels.
-  if (std::abs(whole) >= 0x1p100) return (static_cast<double>(value) - mean.mean) - mean.mean_lo;
-  const double whole_lo = std::nearbyint(((mean.mean - whole) - mean.fraction) + mean.mean_lo);
-  return static_cast<double>(value - static_cast<Int128>(whole) - static_cast<Int128>(whole_lo)) -
-         mean.fraction;
+double seen_from(Origin origin, Dtype dtype, const std::byte* element) {
+  if (dtype == Dtype::float64) return read<double>(element) * origin.factor;
+  return static_cast<double>(decode(dtype, element).value - static_cast<Int128>(origin.pivot));
 }
 
 Decoded decode(Dtype dtype, const std::byte* element) {
@@ -130,16 +123,21 @@ Decoded decode(Dtype dtype, const std::byte* element) {
     default:
       break;
   }
-  const auto bits = std::bit_cast<std::uint64_t>(as_double(dtype, element));
+  const auto bits = std::bit_cast<std::uint64_t>(float_as_double(dtype, element));
   const auto field = static_cast<int>(bits >> 52 & 0x7ff);
   auto significand = static_cast<std::int64_t>(bits & ((std::uint64_t{1} << 52) - 1));
   if (field != 0) significand |= std::int64_t{1} << 52;
   return {(bits >> 63) != 0 ? -significand : significand, (field == 0 ? 1 : field) - 1075};
 }
 
+double as_double(Dtype dtype, const std::byte* element) {
+  return is_floating(dtype) ? float_as_double(dtype, element)
+                            : static_cast<double>(decode(dtype, element).value);
+}
+
 double non_finite(Dtype dtype, const std::byte* element) {
   if (!is_floating(dtype)) return 0;
-  const double value = as_double(dtype, element);
+  const double value = float_as_double(dtype, element);
   return std::isfinite(value) ? 0 : value;
 }
 

@@ -27,16 +27,18 @@ template <>
 [[nodiscard]] const double* widen<double>(Dtype dtype, const std::byte* elements, std::size_t n,
                                           double* scratch);
 
-/// The mean of integers, of which the nearest integer may have more bits than two doubles can
-/// spare: mean + mean_lo is about the mean, `fraction` the mean less its nearest integer.
-struct IntegerMean {
-  double mean;
-  double mean_lo;
-  double fraction;
+/// An exact change of variable, (element - pivot) * factor, after which double arithmetic does: it
+/// brings integers of eight bytes near their mean, and doubles up from where the low part of their
+/// mean would underflow.
+struct Origin {
+  double pivot = 0;   ///< an integer; 0 for all but the integers of eight bytes
+  double factor = 1;  ///< a power of two; 1 for all but float64
+
+  friend bool operator==(const Origin&, const Origin&) = default;
 };
 
-/// element - mean with the error of a conversion and of a subtraction in double.
-[[nodiscard]] double integer_centred(Dtype dtype, const std::byte* element, IntegerMean mean);
+/// An element of dtype float64 or an integer of eight bytes, seen from there, rounded to double.
+[[nodiscard]] double seen_from(Origin origin, Dtype dtype, const std::byte* element);
 
 /// A finite element as value * 2^exponent; |value| < 2^65.
 struct Decoded {
@@ -44,6 +46,9 @@ struct Decoded {
   int exponent;
 };
 [[nodiscard]] Decoded decode(Dtype dtype, const std::byte* element);
+
+/// The element, rounded if it is an integer that no double equals.
+[[nodiscard]] double as_double(Dtype dtype, const std::byte* element);
 
 /// The element itself if it is NaN or infinite, else 0.
 [[nodiscard]] double non_finite(Dtype dtype, const std::byte* element);

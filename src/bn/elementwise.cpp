@@ -21,20 +21,6 @@ constexpr std::size_t kPiece = 1024;
 // Below this, a run is too short for a vector: constants are laid out a column each instead.
 constexpr std::size_t kShortRun = 16;
 
-constexpr std::array<double, kPiece> kZeros{};
-
-double at(Channel value, std::size_t) { return value; }
-double at(Columns values, std::size_t i) { return values[i]; }
-
-template <class Value>
-Value zero() {
-  if constexpr (std::is_same_v<Value, Channel>) {
-    return 0;
-  } else {
-    return kZeros.data();
-  }
-}
-
 template <class Value>
 const kernels::Elementwise<Value>& kernel() {
   if constexpr (std::is_same_v<Value, Channel>) {
@@ -58,18 +44,27 @@ std::size_t count_non_finite(Dtype dtype, const std::byte* results, std::size_t 
   return count;
 }
 
-// One piece of an operand as double; integers of eight bytes less the mean, which is then zero.
-template <class Constants, class Value>
-const double* widen_double(Dtype dtype, const std::byte* elements, std::size_t n,
-                           Constants& constants, Value mean_fraction, double* scratch) {
-  if (fits_double(dtype)) return widen<double>(dtype, elements, n, scratch);
-  for (std::size_t i = 0; i < n; ++i) {
-    scratch[i] =
-        integer_centred(dtype, elements + i * 8,
-                        {at(constants.mean, i), at(constants.mean_lo, i), at(mean_fraction, i)});
+// Origins of a piece's elements: one for all or one each, as the constants are. None where every
+// element is taken as it is.
+template <class Value>
+struct Origins {
+  const Origin* first = nullptr;
+  [[nodiscard]] Origin at(std::size_t i) const {
+    return std::is_same_v<Value, Columns> ? first[i] : *first;
   }
-  constants.mean = zero<decltype(constants.mean)>();
-  constants.mean_lo = constants.mean;
+};
+
+// One piece of an operand as double.
+template <class Value>
+const double* widen_double(Dtype dtype, const std::byte* elements, std::size_t n,
+                           Origins<Value> origins, double* scratch) {
+  if (origins.first == nullptr && fits_double(dtype)) {
+    return widen<double>(dtype, elements, n, scratch);
+  }
+  for (std::size_t i = 0; i < n; ++i) {
+    const Origin origin = origins.first != nullptr ? origins.at(i) : Origin{};
+    scratch[i] = seen_from(origin, dtype, elements + i * item_size(dtype));
+  }
   return scratch;
 }
 
@@ -86,7 +81,7 @@ bool with_results(Dtype dtype, std::byte* results, std::size_t n, RunFloat run_f
 
 template <class Value>
 std::size_t normalise_piece(Dtype x_dtype, const std::byte* x, std::size_t n,
-                            Affine<Value> constants, Value mean_fraction, Dtype dtype,
+                            const Affine<Value>& constants, Origins<Value> origins, Dtype dtype,
                             std::byte* y) {
   const auto& k = kernel<Value>();
   bool suspicious = false;
@@ -98,7 +93,7 @@ std::size_t normalise_piece(Dtype x_dtype, const std::byte* x, std::size_t n,
         [&](double* out) { return k.normalise_fd(values, n, constants, out); });
   } else {
     std::array<double, kPiece> scratch;
-    const double* values = widen_double(x_dtype, x, n, constants, mean_fraction, scratch.data());
+    const double* values = widen_double(x_dtype, x, n, origins, scratch.data());
     suspicious = with_results(
         dtype, y, n, [&](float* out) { return k.normalise_df(values, n, constants, out); },
         [&](double* out) { return k.normalise_dd(values, n, constants, out); });
@@ -108,7 +103,7 @@ std::size_t normalise_piece(Dtype x_dtype, const std::byte* x, std::size_t n,
 
 template <class Value>
 std::size_t gradient_piece(Dtype x_dtype, const std::byte* x, Dtype dy_dtype, const std::byte* dy,
-                           std::size_t n, Gradient<Value> constants, Value mean_fraction,
+                           std::size_t n, const Gradient<Value>& constants, Origins<Value> origins,
                            Dtype dtype, std::byte* dx) {
   const auto& k = kernel<Value>();
   bool suspicious = false;
@@ -124,11 +119,8 @@ std::size_t gradient_piece(Dtype x_dtype, const std::byte* x, Dtype dy_dtype, co
   } else {
     std::array<double, kPiece> x_scratch;
     std::array<double, kPiece> dy_scratch;
-    const double* x_values =
-        widen_double(x_dtype, x, n, constants, mean_fraction, x_scratch.data());
-    Affine<Value> as_they_are{zero<Value>(), zero<Value>(), zero<Value>(), zero<Value>()};
-    const double* dy_values =
-        widen_double(dy_dtype, dy, n, as_they_are, zero<Value>(), dy_scratch.data());
+    const double* x_values = widen_double(x_dtype, x, n, origins, x_scratch.data());
+    const double* dy_values = widen_double(dy_dtype, dy, n, Origins<Value>{}, dy_scratch.data());
     suspicious = with_results(
         dtype, dx, n,
         [&](float* out) { return k.gradient_df(x_values, dy_values, n, constants, out); },
@@ -169,9 +161,9 @@ std::size_t repeats(const Tile& tile, bool contiguous) {
 }
 
 // The channels' constants, one a column.
-std::vector<double> expand(const std::vector<double>& channels, const Tile& tile,
-                           std::size_t repeats) {
-  std::vector<double> columns;
+template <class T>
+std::vector<T> expand(const std::vector<T>& channels, const Tile& tile, std::size_t repeats) {
+  std::vector<T> columns;
   columns.reserve(tile.row_size() * repeats);
   for (std::size_t k = 0; k < repeats; ++k) {
     for (std::size_t c = 0; c < tile.channel.count; ++c) {
@@ -181,10 +173,17 @@ std::vector<double> expand(const std::vector<double>& channels, const Tile& tile
   return columns;
 }
 
+// Whether the tile has a channel that is not seen as it is.
+bool any_moved(const std::vector<Origin>& origins, const Tile& tile) {
+  const auto first = origins.begin() + static_cast<std::ptrdiff_t>(tile.channel.begin);
+  const auto last = first + static_cast<std::ptrdiff_t>(tile.channel.count);
+  return std::any_of(first, last, [](const Origin& origin) { return origin != Origin{}; });
+}
+
 }  // namespace
 
 AffineChannels::AffineChannels(std::size_t channels)
-    : mean(channels), mean_lo(channels), scale(channels), beta(channels), mean_fraction(channels) {}
+    : mean(channels), mean_lo(channels), scale(channels), beta(channels), origin(channels) {}
 
 GradientChannels::GradientChannels(std::size_t channels)
     : mean(channels),
@@ -195,13 +194,14 @@ GradientChannels::GradientChannels(std::size_t channels)
       offset_lo(channels),
       slope(channels),
       slope_lo(channels),
-      mean_fraction(channels) {}
+      origin(channels) {}
 
 std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype dtype,
                       MutableRows y) {
   if (tile.size() == 0) return 0;
   const std::size_t x_size = item_size(x.dtype);
   const std::size_t y_size = item_size(dtype);
+  const bool moved = any_moved(k.origin, tile);
   std::size_t overflows = 0;
   const auto x_at = [&](std::size_t r, std::size_t i) {
     return x.rows.data + r * x.rows.stride + i * x_size;
@@ -213,8 +213,9 @@ std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype 
   if (tile.inner.count >= kShortRun) {
     walk_runs(tile, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t c) {
       const Affine<Channel> constants{k.mean[c], k.mean_lo[c], k.scale[c], k.beta[c]};
-      overflows += normalise_piece<Channel>(x.dtype, x_at(r, i), n, constants, k.mean_fraction[c],
-                                            dtype, y_at(r, i));
+      overflows += normalise_piece<Channel>(x.dtype, x_at(r, i), n, constants,
+                                            Origins<Channel>{moved ? &k.origin[c] : nullptr}, dtype,
+                                            y_at(r, i));
     });
     return overflows;
   }
@@ -223,14 +224,15 @@ std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype 
   AffineChannels columns(0);
   columns.mean = expand(k.mean, tile, rows);
   columns.mean_lo = expand(k.mean_lo, tile, rows);
-  columns.mean_fraction = expand(k.mean_fraction, tile, rows);
+  if (moved) columns.origin = expand(k.origin, tile, rows);
   columns.scale = expand(k.scale, tile, rows);
   columns.beta = expand(k.beta, tile, rows);
   walk_columns(tile, rows, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t offset) {
     const Affine<Columns> constants{&columns.mean[offset], &columns.mean_lo[offset],
                                     &columns.scale[offset], &columns.beta[offset]};
-    overflows += normalise_piece<Columns>(x.dtype, x_at(r, i), n, constants,
-                                          &columns.mean_fraction[offset], dtype, y_at(r, i));
+    overflows += normalise_piece<Columns>(
+        x.dtype, x_at(r, i), n, constants,
+        Origins<Columns>{moved ? &columns.origin[offset] : nullptr}, dtype, y_at(r, i));
   });
   return overflows;
 }
@@ -241,14 +243,14 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
   const std::size_t x_size = item_size(x.dtype);
   const std::size_t dy_size = item_size(dy.dtype);
   const std::size_t dx_size = item_size(dtype);
+  const bool moved = any_moved(k.origin, tile);
   std::size_t overflows = 0;
   const auto piece = [&]<class Value>(std::size_t r, std::size_t i, std::size_t n,
-                                      const Gradient<Value>& constants,
-                                      std::type_identity_t<Value> mean_fraction) {
+                                      const Gradient<Value>& constants, Origins<Value> origins) {
     overflows +=
         gradient_piece<Value>(x.dtype, x.rows.data + r * x.rows.stride + i * x_size, dy.dtype,
                               dy.rows.data + r * dy.rows.stride + i * dy_size, n, constants,
-                              mean_fraction, dtype, dx.data + r * dx.stride + i * dx_size);
+                              origins, dtype, dx.data + r * dx.stride + i * dx_size);
   };
 
   if (tile.inner.count >= kShortRun) {
@@ -256,7 +258,7 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
       piece(r, i, n,
             Gradient<Channel>{k.mean[c], k.mean_lo[c], k.scale[c], k.scale_lo[c], k.offset[c],
                               k.offset_lo[c], k.slope[c], k.slope_lo[c]},
-            k.mean_fraction[c]);
+            Origins<Channel>{moved ? &k.origin[c] : nullptr});
     });
     return overflows;
   }
@@ -267,7 +269,7 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
   GradientChannels columns(0);
   columns.mean = expand(k.mean, tile, rows);
   columns.mean_lo = expand(k.mean_lo, tile, rows);
-  columns.mean_fraction = expand(k.mean_fraction, tile, rows);
+  if (moved) columns.origin = expand(k.origin, tile, rows);
   columns.scale = expand(k.scale, tile, rows);
   columns.scale_lo = expand(k.scale_lo, tile, rows);
   columns.offset = expand(k.offset, tile, rows);
@@ -280,7 +282,7 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
                             &columns.scale_lo[offset], &columns.offset[offset],
                             &columns.offset_lo[offset], &columns.slope[offset],
                             &columns.slope_lo[offset]},
-          &columns.mean_fraction[offset]);
+          Origins<Columns>{moved ? &columns.origin[offset] : nullptr});
   });
   return overflows;
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bn/channel_sums.hpp"
+#include "bn/elements.hpp"
 #include "bn/kernels/kernels.hpp"
 
 namespace bn {
@@ -14,13 +15,13 @@ namespace bn {
 struct AffineChannels {
   explicit AffineChannels(std::size_t channels);
   std::vector<double> mean, mean_lo, scale, beta;
-  std::vector<double> mean_fraction;  ///< see IntegerMean; of integers of eight bytes only
+  std::vector<Origin> origin;  ///< of x; mean and scale are those of x seen from there
 };
 
 struct GradientChannels {
   explicit GradientChannels(std::size_t channels);
   std::vector<double> mean, mean_lo, scale, scale_lo, offset, offset_lo, slope, slope_lo;
-  std::vector<double> mean_fraction;  ///< as above
+  std::vector<Origin> origin;  ///< of x; mean and slope are those of x seen from there
 };
 
 /// y = ((x - mean) - mean_lo) * scale + beta, computed in double and rounded once to `dtype`.

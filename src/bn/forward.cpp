@@ -9,7 +9,6 @@
 #include "bn/check.hpp"
 #include "bn/checksum.hpp"
 #include "bn/double_double.hpp"
-#include "bn/elements.hpp"
 #include "bn/elementwise.hpp"
 #include "bn/error.hpp"
 #include "bn/passes.hpp"
@@ -32,12 +31,12 @@ class Forward : public Computation {
   [[nodiscard]] std::uint64_t x_checksum() const { return x_checksum_; }
 
  protected:
-  void set(std::size_t c, DoubleDouble mean, double mean_fraction, DoubleDouble var) {
+  void set(std::size_t c, const Centre& centre, DoubleDouble var) {
     const DoubleDouble inv_std = inverse_sqrt(var + parameters_.eps);
-    constants_.mean[c] = mean.hi;
-    constants_.mean_lo[c] = mean.lo;
-    constants_.mean_fraction[c] = mean_fraction;
-    constants_.scale[c] = (inv_std * parameters_.gamma[c]).hi;
+    constants_.origin[c] = centre.origin;
+    constants_.mean[c] = centre.mean.hi;
+    constants_.mean_lo[c] = centre.mean.lo;
+    constants_.scale[c] = (inv_std * parameters_.gamma[c]).hi / centre.origin.factor;
     constants_.beta[c] = parameters_.beta[c];
   }
   void add_checksum(const View& view, const Tile& tile, const Block& x) {
@@ -56,7 +55,7 @@ class ForwardTrain : public Forward {
  public:
   ForwardTrain(const View& view, Dtype x, const Parameters& parameters, const Execution& execution,
                ForwardResult& result)
-      : Forward(view, parameters, execution), wide_integers_(!fits_double(x)), result_(result) {}
+      : Forward(view, parameters, execution), x_(x), result_(result) {}
 
   void add_to(const View& view, std::span<ChannelSums> sums, const Tile& tile,
               std::span<const Block> blocks) override {
@@ -68,26 +67,24 @@ class ForwardTrain : public Forward {
     auto [sum, sum_squares] = sums[0].take(c);
     const ChannelStatistics statistics = channel_statistics(sum, sum_squares, result_.sums.count);
     result_.statistics.set(c, statistics);
-    const double fraction = wide_integers_ ? mean_fraction(sum, result_.sums.count) : 0;
+    set(c, batch_centre(x_, sum, result_.sums.count, statistics), statistics.var);
     result_.sums.sum[c] = std::move(sum);
     result_.sums.sum_squares[c] = std::move(sum_squares);
-    set(c, statistics.mean, fraction, statistics.var);
   }
 
  private:
-  const bool wide_integers_;
+  const Dtype x_;
   ForwardResult& result_;
 };
 
 class ForwardTest : public Forward {
  public:
-  ForwardTest(const View& view, std::span<const double> running_mean,
+  ForwardTest(const View& view, Dtype x, std::span<const double> running_mean,
               std::span<const double> running_var, const Parameters& parameters,
               const Execution& execution)
       : Forward(view, parameters, execution) {
     for (std::size_t c = 0; c < view.channel; ++c) {
-      const double fraction = running_mean[c] - std::nearbyint(running_mean[c]);
-      set(c, {running_mean[c], 0}, fraction, {running_var[c], 0});
+      set(c, running_centre(x, running_mean[c]), {running_var[c], 0});
     }
   }
 
@@ -128,7 +125,7 @@ ForwardResult forward_test(const View& view, Source& x, std::span<const double> 
                            Sink& y, const Execution& execution) {
   check_parameters(view, parameters.gamma, parameters.beta, parameters.eps);
   check_running(view, running_mean, running_var);
-  ForwardTest computation(view, running_mean, running_var, parameters, execution);
+  ForwardTest computation(view, x.dtype(), running_mean, running_var, parameters, execution);
   const std::array<Source*, 1> sources{&x};
   apply_only(view, sources, computation, y, execution);
   ForwardResult result;
