@@ -209,7 +209,7 @@ TEST_CASE("Standard input that is a file is read from where it stands") {
 }
 
 TEST_CASE("A pipe is a stream, however its bytes arrive") {
-  const std::size_t step = GENERATE(1, 7, 100000);
+  const auto step = static_cast<std::size_t>(GENERATE(1, 7, 100000));
   const int flags = GENERATE(0, O_NONBLOCK);
   const Producer producer(npy<float>({2, 3}, counting(6)), step, flags);
   const StandardInput input(producer.reading());

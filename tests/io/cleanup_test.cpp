@@ -1,10 +1,14 @@
 #include "io/cleanup.hpp"
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
+#include <cstring>
 #include <memory>
 #include <thread>
 
@@ -15,9 +19,37 @@ using namespace bn::io::test;
 
 namespace {
 
+/// While positive, getrandom() below counts it down and gives bytes of that value.
+std::atomic<int> predictable = 0;
+
 Descriptor here() { return Descriptor(::open(".", O_PATH | O_DIRECTORY)); }
 
 }  // namespace
+
+/// In place of the C library's, so that a test can know a name beforehand.
+extern "C" ssize_t getrandom(void* buffer, size_t size, unsigned flags) {
+  if (predictable == 0) return ::syscall(SYS_getrandom, buffer, size, flags);
+  std::memset(buffer, predictable--, size);
+  return static_cast<ssize_t>(size);
+}
+
+TEST_CASE("What somebody planted at the name of a temporary is neither followed nor touched") {
+  const Directory directory;
+  const Descriptor parent = here();
+  const std::string first = ".bn-ccccccccccccc";
+  write_file("victim", "precious");
+  REQUIRE(::symlink("victim", first.c_str()) == 0);
+  write_file(".bn-bbbbbbbbbbbbb", "somebody's");
+  predictable = 2;
+  {
+    const Temporary file(parent.get(), 0600, "y");
+    CHECK(predictable == 0);
+    CHECK(::write(file.fd(), "x", 1) == 1);
+  }
+  CHECK(Directory::names() == std::vector<std::string>{".bn-bbbbbbbbbbbbb", first, "victim"});
+  CHECK(read_file("victim") == "precious");
+  CHECK(read_file(".bn-bbbbbbbbbbbbb") == "somebody's");
+}
 
 TEST_CASE("Signals remove the temporaries and then end the process by that signal") {
   const Directory directory;
