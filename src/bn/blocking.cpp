@@ -14,15 +14,21 @@ constexpr std::size_t kMiB = 1024 * kKiB;
 // file, so resident groups may be much larger than a cache.
 constexpr std::size_t kBuffers = 40 * kMiB;
 
-// Shorter pieces of a row make system calls dear, or pages and prefetching in memory.
-constexpr std::size_t kCopiedRun = 64 * kKiB;
-constexpr std::size_t kMemoryRun = 4 * kKiB;
+// Pieces of a row, in bytes: shorter ones make system calls dear in a file, and pages and
+// prefetching in memory. Down to the least it is better to have groups for every thread than long
+// pieces.
+struct Run {
+  std::size_t best;
+  std::size_t least;
+};
+constexpr Run kCopiedRun{64 * kKiB, 16 * kKiB};
+constexpr Run kMemoryRun{4 * kKiB, 4 * kKiB};
 
 // Work below which another thread costs more than it brings.
 constexpr std::size_t kPerThread = 512 * kKiB;
 
-// Their accumulators take about 2 KiB each.
-constexpr std::size_t kGroupChannels = 1024;
+// Accumulators take about 2 KiB a channel.
+constexpr std::size_t kMostChannels = 4096;
 
 // Groups a thread: so that threads finish at about the same time.
 constexpr std::size_t kGroupsPerThread = 4;
@@ -78,14 +84,16 @@ Blocking make_blocking(const View& view, std::size_t element_bytes, bool copies,
   blocking.stream = Tiling::contiguous(view, element_bytes,
                                        std::min(stream_bytes(), kBuffers / 2 / blocking.threads));
 
-  // Channels a group: enough for a run, few enough for their accumulators to stay in the cache, and
-  // for every thread to have several groups.
+  // Channels a group: enough for a run, few enough for every thread to have several groups.
   const std::size_t channels = std::max<std::size_t>(1, view.channel);
   const std::size_t channel_run = std::max<std::size_t>(1, view.inner * element_bytes);
-  const std::size_t for_run =
-      std::min(divide_up(copies ? kCopiedRun : kMemoryRun, channel_run), kGroupChannels);
+  const Run run = copies ? kCopiedRun : kMemoryRun;
+  const auto channels_for = [&](std::size_t run_bytes) {
+    return std::min(divide_up(run_bytes, channel_run), kMostChannels);
+  };
   const std::size_t for_threads = divide_up(channels, kGroupsPerThread * blocking.threads);
-  const std::size_t step = std::min(for_run, for_threads);
+  const std::size_t step =
+      std::min({channels, channels_for(run.best), std::max(for_threads, channels_for(run.least))});
   blocking.resident = step * view.m() * element_bytes <= kBuffers / blocking.threads &&
                       (blocking.threads == 1 || step < channels);
   blocking.groups = {view, std::max<std::size_t>(1, view.outer),
