@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <array>
 
@@ -19,6 +20,9 @@ const std::string state_text =
 
 void count_one(RunningStatistics& running) { ++running.num_batches_tracked; }
 
+/// What the calls below have been asked to do, in order.
+std::vector<std::string> calls;
+
 /// One run that counts a batch in the state.
 void update(const std::string& path) {
   const State state = read_state(path);
@@ -28,6 +32,39 @@ void update(const std::string& path) {
 }
 
 }  // namespace
+
+// In place of the C library's, so that a test can see their order.
+extern "C" int fsync(int fd) {
+  struct stat status {};
+  ::fstat(fd, &status);
+  calls.emplace_back(S_ISDIR(status.st_mode) ? "sync directory" : "sync file");
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+
+extern "C" int renameat(int from_directory, const char* from, int to_directory,
+                        const char* to) noexcept {
+  calls.push_back("rename to " + std::string(to));
+  return static_cast<int>(::syscall(SYS_renameat2, from_directory, from, to_directory, to, 0));
+}
+
+TEST_CASE("The state is synced, then the outputs are renamed, then the state, and that is synced") {
+  const Directory directory;
+  write_file("s.json", state_text);
+  const State state = read_state("s.json");
+  Transaction transaction;
+  transaction.add_state(state, "--state");
+  transaction.add_output("y", "-o");
+  transaction.add_output("c", "--cache");
+  calls.clear();
+  transaction.commit(1, count_one);
+  CHECK(calls ==
+        Names{"sync file", "rename to y", "rename to c", "rename to s.json", "sync directory"});
+  Transaction synced({.sync = true, .lock_timeout = std::chrono::seconds(1)});
+  synced.add_output("y", "-o");
+  calls.clear();
+  synced.commit();
+  CHECK(calls == Names{"sync file", "rename to y", "sync directory"});
+}
 
 TEST_CASE("Outputs and the state become visible together") {
   const Directory directory;
@@ -265,14 +302,6 @@ TEST_CASE("16 processes that update one state 50 times each count 800, by real a
   CHECK(all_done);
   CHECK(read_state("s.json").num_batches_tracked == 800);
   CHECK(Directory::names() == Names{"link.json", "s.json"});
-}
-
-TEST_CASE("Outputs can be synced") {
-  const Directory directory;
-  Transaction transaction({.sync = true, .lock_timeout = std::chrono::seconds(1)});
-  transaction.add_output("y", "-o").append("new");
-  transaction.commit();
-  CHECK(read_file("y") == "new");
 }
 
 TEST_CASE("Without an added state the change is nobody's") {
