@@ -109,7 +109,7 @@ TEST_CASE("Read-only files and directories are refused to ordinary users") {
   write_file("f", "old");
   ::chmod("f", 0444);
   ::chmod("d", 0555);
-  ::chmod(".", 0755);
+  ::chmod(".", 0777);
   const auto as_nobody = [](const std::string& path) {
     return status_of_child([&] {
       if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) ::_exit(98);
