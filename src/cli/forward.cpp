@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "cli/commands.hpp"
@@ -23,6 +22,108 @@ namespace {
 /// Below this a momentum that multiplies the old value forgets faster than it remembers.
 constexpr double kForgetful = 0.5;
 
+/// The layer as this run sees it: the state, what flags override, defaults.
+struct Layer {
+  io::Mode mode = io::Mode::train;
+  std::ptrdiff_t axis = 1;
+  double eps = 0;
+  Momentum momentum;
+  std::vector<double> gamma;
+  std::vector<double> beta;
+  RunningStatistics running;  ///< in test mode
+
+  [[nodiscard]] bool train() const { return mode == io::Mode::train; }
+};
+
+Layer make_layer(const ForwardRequest& request, const io::State& state, const io::ArrayReader& x,
+                 Report& report) {
+  Layer layer;
+  layer.mode = effective_mode(state, request.mode);
+  if (!layer.train() && request.state_out) {
+    throw UsageError("--state-out: test mode updates no state");
+  }
+  layer.axis = request.axis.value_or(state.axis);
+  layer.eps = request.eps.value_or(state.eps);
+  layer.momentum = state.momentum;
+  if (request.momentum) layer.momentum.value = *request.momentum;
+  const std::size_t channels = x.view(layer.axis).channel;
+  state.require_channels(channels, x.name() + " has " + channels_text(x, layer.axis));
+  layer.gamma = or_filled(state.gamma, channels, 1);
+  layer.beta = or_filled(state.beta, channels, 0);
+  if (!layer.train()) layer.running = trained_statistics(state, channels, layer.eps, report);
+  return layer;
+}
+
+/// Tells the transaction what becomes of the state.
+void open_state(const ForwardRequest& request, const io::State& state, bool updates,
+                io::Transaction& transaction) {
+  if (updates && !request.state_out) {
+    transaction.add_state(state, "--state");
+    return;
+  }
+  transaction.protect(request.state, "--state");
+  if (updates) transaction.add_state(state, *request.state_out, "--state-out");
+}
+
+ForwardResult normalise(const Layer& layer, io::ArrayReader& x, Sink& y,
+                        const Execution& execution) {
+  const View view = x.view(layer.axis);
+  const Parameters parameters{layer.gamma, layer.beta, layer.eps};
+  try {
+    return layer.train() ? forward_train(view, x, parameters, y, execution)
+                         : forward_test(view, x, layer.running.running_mean,
+                                        layer.running.running_var, parameters, y, execution);
+  } catch (const bn::Error& error) {
+    throw explain(error, x, nullptr, layer.axis);
+  }
+}
+
+io::Cache make_cache(const Layer& layer, const io::ArrayReader& x, const ForwardResult& result) {
+  io::Cache cache;
+  cache.mode = layer.mode;
+  cache.axis = layer.axis;
+  cache.shape = x.header().shape;
+  cache.dtype = x.dtype();
+  cache.order = x.header().order;
+  cache.eps = layer.eps;
+  cache.gamma = layer.gamma;
+  cache.x_checksum = result.x_checksum;
+  const View view = x.view(layer.axis);
+  if (!layer.train()) {
+    cache.mean = layer.running.running_mean;
+    cache.var = layer.running.running_var;
+  } else if (view.size() == 0) {  // no values, no statistics
+    cache.mean.assign(view.channel, 0);
+    cache.var.assign(view.channel, 0);
+    cache.sums =
+        Sums{view.m(), std::vector<Dyadic>(view.channel), std::vector<Dyadic>(view.channel)};
+  } else {
+    cache.mean = result.statistics.mean;
+    cache.var = result.statistics.var;
+    cache.sums = result.sums;
+  }
+  return cache;
+}
+
+/// Makes everything visible, the state last.
+void commit(const Layer& layer, const io::ArrayReader& x, const ForwardResult& result,
+            const ForwardRequest& request, bool updates, io::Transaction& transaction) {
+  const View view = x.view(layer.axis);
+  if (updates && view.size() != 0) {
+    try {
+      transaction.commit(view.channel, [&](RunningStatistics& running) {
+        update(running, result.statistics, layer.momentum);
+      });
+    } catch (const bn::Error& error) {
+      throw explain(error, x, nullptr, layer.axis);
+    }
+  } else if (updates && request.state_out) {
+    transaction.commit(view.channel, [](RunningStatistics&) {});  // a copy of the state
+  } else {
+    transaction.commit();
+  }
+}
+
 void warn_of_momentum(const Momentum& momentum, Report& report) {
   if (momentum.weights != MomentumWeights::running || !momentum.value) return;
   if (*momentum.value >= kForgetful) return;
@@ -32,9 +133,10 @@ void warn_of_momentum(const Momentum& momentum, Report& report) {
               "; if it is meant as in PyTorch, momentum_weights has to be \"batch\"");
 }
 
-void note_parameters(io::Mode mode, double eps, const Momentum& momentum, Report& report) {
-  std::string line = "mode " + std::string(io::name(mode)) + ", eps " + text(eps);
-  if (mode == io::Mode::train) {
+void note_layer(const Layer& layer, Report& report) {
+  std::string line = "mode " + std::string(io::name(layer.mode)) + ", eps " + text(layer.eps);
+  if (layer.train()) {
+    const Momentum& momentum = layer.momentum;
     const bool running = momentum.weights == MomentumWeights::running;
     line += momentum.value ? ", momentum " + text(*momentum.value) + " of the " +
                                  (running ? "old running value" : "batch's value")
@@ -45,120 +147,45 @@ void note_parameters(io::Mode mode, double eps, const Momentum& momentum, Report
   report.note(line);
 }
 
-/// What --cache writes; `running`: what test mode normalised with.
-io::Cache make_cache(const io::ArrayReader& x, io::Mode mode, std::ptrdiff_t axis,
-                     const Parameters& parameters, const RunningStatistics& running,
-                     ForwardResult result) {
-  io::Cache cache;
-  cache.mode = mode;
-  cache.axis = axis;
-  cache.shape = x.header().shape;
-  cache.dtype = x.dtype();
-  cache.order = x.header().order;
-  cache.eps = parameters.eps;
-  cache.gamma.assign(parameters.gamma.begin(), parameters.gamma.end());
-  cache.x_checksum = result.x_checksum;
-  const std::size_t channels = parameters.gamma.size();
-  if (mode == io::Mode::test) {
-    cache.mean = running.running_mean;
-    cache.var = running.running_var;
-  } else if (x.header().size() == 0) {  // no values, no statistics
-    cache.mean.assign(channels, 0);
-    cache.var.assign(channels, 0);
-    cache.sums =
-        Sums{x.view(axis).m(), std::vector<Dyadic>(channels), std::vector<Dyadic>(channels)};
-  } else {
-    cache.mean = std::move(result.statistics.mean);
-    cache.var = std::move(result.statistics.var);
-    cache.sums = std::move(result.sums);
-  }
-  return cache;
-}
-
 }  // namespace
 
 void run(const ForwardRequest& request) {
   Report report(request.run);
   const io::State state = io::read_state(request.state);
-  const io::Mode mode = effective_mode(state, request.mode);
-  const bool train = mode == io::Mode::train;
-  if (!train && request.state_out) throw UsageError("--state-out: test mode updates no state");
-  const std::ptrdiff_t axis = request.axis.value_or(state.axis);
-  Momentum momentum = state.momentum;
-  if (request.momentum) momentum.value = *request.momentum;
-
   io::ArrayReader x(request.x);
-  const View view = x.view(axis);
-  const std::size_t channels = view.channel;
-  state.require_channels(channels, x.name() + " has " + channels_text(x, axis));
-  const std::vector<double> gamma = or_filled(state.gamma, channels, 1);
-  const std::vector<double> beta = or_filled(state.beta, channels, 0);
-  const Parameters parameters{gamma, beta, request.eps.value_or(state.eps)};
-  RunningStatistics running;
-  if (!train) running = trained_statistics(state, channels, parameters.eps, report);
-
-  io::NpyHeader header;
-  header.dtype = output_dtype(request.dtype, x.dtype());
-  header.order = x.header().order;
-  header.shape = x.header().shape;
+  const Layer layer = make_layer(request, state, x, report);
+  const bool updates = layer.train() && request.update;
 
   io::Transaction transaction(
       {request.run.fsync, std::chrono::duration<double>(request.run.lock_timeout)});
-  const bool updates = train && request.update;
-  if (updates && !request.state_out) {
-    transaction.add_state(state, "--state");
-  } else {
-    transaction.protect(request.state, "--state");
-  }
-  if (updates && request.state_out) {
-    transaction.add_state(state, *request.state_out, "--state-out");
-  }
+  open_state(request, state, updates, transaction);
   io::OutputFile& y_file = transaction.add_output(request.y, "-o");
   io::OutputFile* cache_file =
       request.cache ? &transaction.add_output(*request.cache, "--cache") : nullptr;
 
-  if (train) x.spool();  // the statistics need all of it before the first result
+  if (layer.train()) x.spool();  // the statistics need all of it before the first result
+  io::NpyHeader header;
+  header.dtype = output_dtype(request.dtype, x.dtype());
+  header.order = x.header().order;
+  header.shape = x.header().shape;
   io::ArrayWriter y(y_file, header);
-  ForwardResult result;
-  try {
-    Execution execution = report.execution();
-    execution.x_checksum = request.cache.has_value();
-    result = train ? forward_train(view, x, parameters, y, execution)
-                   : forward_test(view, x, running.running_mean, running.running_var, parameters, y,
-                                  execution);
-  } catch (const bn::Error& error) {
-    throw explain(error, x, nullptr, axis);
-  }
+  Execution execution = report.execution();
+  execution.x_checksum = request.cache.has_value();
+  const ForwardResult result = normalise(layer, x, y, execution);
   x.finish();
+  if (cache_file != nullptr) cache_file->append(io::format_cache(make_cache(layer, x, result)));
+  commit(layer, x, result, request, updates, transaction);
 
-  if (cache_file != nullptr) {
-    cache_file->append(io::format_cache(make_cache(x, mode, axis, parameters, running, result)));
-  }
-
-  const bool empty = view.size() == 0;
-  if (updates && !empty) {
-    try {
-      transaction.commit(channels, [&](RunningStatistics& statistics) {
-        update(statistics, result.statistics, momentum);
-      });
-    } catch (const bn::Error& error) {
-      throw explain(error, x, nullptr, axis);
-    }
-  } else if (updates && request.state_out) {
-    transaction.commit(channels, [](RunningStatistics&) {});
-  } else {
-    transaction.commit();
-  }
-
-  if (train && empty) {
+  const View view = x.view(layer.axis);
+  if (layer.train() && view.size() == 0) {
     report.warn(x.name() + ": an empty batch, " + x.shape() + "; the state stays as it was");
-  } else if (train) {
+  } else if (layer.train()) {
     warn_of_small_batch(x, view, report);
   }
-  if (updates) warn_of_momentum(momentum, report);
+  if (updates) warn_of_momentum(layer.momentum, report);
   warn_of_overflows(result.overflows, "y", y_file.name(), header.dtype, report);
-  report.note_input(x, axis);
-  note_parameters(mode, parameters.eps, momentum, report);
+  report.note_input(x, layer.axis);
+  note_layer(layer, report);
   report.finish(header.data_bytes());
 }
 
