@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "io/array_writer.hpp"
 #include "support.hpp"
 
 using namespace bn;
@@ -133,6 +134,23 @@ TEST_CASE("The updated state can go to another file") {
   transaction.commit(1, count_one);
   CHECK(read_file("s.json") == state_text);
   CHECK(read_state("t.json").num_batches_tracked == 1);
+}
+
+TEST_CASE("A state that goes to another directory still refers to its .npy files") {
+  const Directory directory;
+  ::mkdir("d", 0700);
+  {
+    Transaction transaction;
+    const std::vector<double> one = {1};
+    write_vector(transaction.add_output("gamma.npy", "-o"), one);
+    transaction.commit();
+  }
+  write_file("s.json", R"({"gamma": "gamma.npy"})");
+  const State state = read_state("s.json");
+  Transaction transaction;
+  transaction.add_state(state, "d/t.json", "--state-out");
+  transaction.commit(1, count_one);
+  CHECK(read_state("d/t.json").gamma == std::vector<double>{1});
 }
 
 TEST_CASE("Two outputs, or an output and the state, are never the same file") {
