@@ -171,9 +171,9 @@ void print(const View& view, Dtype x_dtype, Dtype dy_dtype, Dtype dtype, int spr
 
 int main() {
   std::fprintf(stderr, "instruction set: %s\n", bn::kernels::table().instruction_set);
-  const View views[] = {{2, 3, 1},     {40, 7, 1},  {33, 17, 1},  {9, 513, 1},  {129, 100, 1},
-                        {6, 3, 9},     {3, 2, 49},  {5, 4, 257},  {2, 3, 1025}, {1, 2, 4097},
-                        {1000, 16, 1}, {8, 8, 400}, {300, 40, 30}};
+  const View views[] = {{2, 3, 1},     {40, 7, 1},   {33, 17, 1},   {9, 513, 1},
+                        {129, 100, 1}, {6, 3, 9},    {3, 2, 49},    {5, 4, 257},
+                        {2, 3, 1025},  {1, 2, 4097}, {1000, 16, 1}, {8, 8, 400}};
   for (const View& view : views) {
     for (int d = 0; d <= static_cast<int>(Dtype::uint64); ++d) {
       const auto dtype = static_cast<Dtype>(d);
@@ -189,4 +189,7 @@ int main() {
       print(view, dtype, Dtype::float64, Dtype::float16, 8, true);
     }
   }
+  // Large enough for two threads.
+  print({300, 40, 30}, Dtype::float32, Dtype::float32, Dtype::float32, 12, true);
+  print({9000, 32, 1}, Dtype::float64, Dtype::float64, Dtype::float64, 12, false);
 }

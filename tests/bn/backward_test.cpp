@@ -1,7 +1,7 @@
 #include "bn/backward.hpp"
 
 #include <cmath>
-#include <optional>
+#include <limits>
 
 #include "../catch.hpp"
 #include "bn/error.hpp"
@@ -222,7 +222,7 @@ TEST_CASE("huge and tiny deviations keep the bound of dx") {
   };
   for (const auto& [x_scale, dy_scale, eps] :
        {Scales{1e100, 1, 1e-5}, Scales{1e150, 1e-5, 1e-5}, Scales{1e-100, 1, 1e-210},
-        Scales{1e-140, 1e20, 1e-290}}) {
+        Scales{1e-315, 1, 1e-5}, Scales{1e-315, 1e-3, 1e-5}, Scales{1e-140, 1e20, 1e-290}}) {
     INFO(x_scale << " " << dy_scale << " " << eps);
     data::Random random(12);
     Array x(Dtype::float64, view.size());
@@ -233,6 +233,32 @@ TEST_CASE("huge and tiny deviations keep the bound of dx") {
     }
     const Layer layer(1, eps);
     check(view, x, dy, train(view, x, dy, Dtype::float64, layer), layer, Mode::train);
+  }
+}
+
+TEST_CASE("in test mode NaN and infinity reach their element and their channel, nothing else") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const View& view : {View{30, 3, 1}, View{5, 3, 40}}) {
+    for (const Dtype dtype : data::kFloating) {
+      const Array x = data::make(dtype, view, Kind::normal, 1);
+      const Array dy = data::make(dtype, view, Kind::normal, 2);
+      const Layer layer(3);
+      const Run clean = test(view, x, dy, dtype, layer);
+      Array bad_x = x;
+      Array bad_dy = dy;
+      bad_dy.set(0, std::nan(""));      // channel 0: everything
+      bad_x.set(view.inner, infinity);  // channel 1: dgamma alone
+      const Run run = test(view, bad_x, bad_dy, dtype, layer);
+      REQUIRE(std::isnan(run.result.dbeta[0]));
+      REQUIRE(std::isnan(run.result.dgamma[0]));
+      REQUIRE(run.result.dbeta[1] == clean.result.dbeta[1]);
+      REQUIRE_FALSE(std::isfinite(run.result.dgamma[1]));
+      REQUIRE(run.result.dbeta[2] == clean.result.dbeta[2]);
+      REQUIRE(run.result.dgamma[2] == clean.result.dgamma[2]);
+      REQUIRE(std::isnan(run.dx.get(0)));
+      for (std::size_t i = 1; i < dy.size(); ++i) REQUIRE(run.dx.get(i) == clean.dx.get(i));
+      REQUIRE(run.result.overflows == 0);
+    }
   }
 }
 

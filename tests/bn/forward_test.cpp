@@ -93,10 +93,7 @@ TEST_CASE("y in train mode is within the stated bound for hostile data") {
       for (const View& view : kViews) {
         INFO(bn::name(x_dtype) << " " << data::name(kind) << " " << support::text(view));
         const Array x = data::make(x_dtype, view, kind, 2);
-        Layer layer(view.channel);
-        // The low part of a mean that is nearly subnormal has no bits left; next to beta that does
-        // not count.
-        if (kind == Kind::denormals) layer.beta.assign(view.channel, 0.25);
+        const Layer layer(view.channel);
         for (const Dtype y_dtype : {Dtype::float32, Dtype::float64}) {
           const Run run = train(view, x, y_dtype, layer);
           REQUIRE(worst_y_error(view, x, run.y, layer, true) <= bound(y_dtype));
@@ -139,6 +136,28 @@ TEST_CASE("y keeps its bound where the mean is 1e8 deviations away, and beyond")
                 bound(y_dtype));
       }
     }
+  }
+}
+
+TEST_CASE("y keeps its bound where values, deviations or gamma are tiny or huge") {
+  const View view{60, 2, 3};
+  struct Scales {
+    double mean, deviation, gamma, eps;
+  };
+  for (const auto& [mean, deviation, gamma, eps] :
+       {Scales{1e-315, 1e-316, 1, 1e-5}, Scales{1e-300, 1e-305, 1e290, 1e-5},
+        Scales{1e-140, 1e-148, 1, 1e-290}, Scales{1e150, 1e142, 1, 1e-5},
+        Scales{1e153, 1e153, 1, 1e-5}, Scales{1e100, 1e100, 1e-150, 1e-5},
+        Scales{0, 1e-320, 1e300, 1e-5}}) {
+    INFO(mean << " " << deviation << " " << gamma << " " << eps);
+    data::Random random(13);
+    Array x(Dtype::float64, view.size());
+    for (std::size_t i = 0; i < x.size(); ++i) x.set(i, mean + deviation * random.normal());
+    Layer layer(view.channel, eps);
+    layer.gamma.assign(view.channel, gamma);
+    layer.beta.assign(view.channel, 0.0);
+    const Run run = train(view, x, Dtype::float64, layer);
+    REQUIRE(worst_y_error(view, x, run.y, layer, true) <= bound(Dtype::float64));
   }
 }
 
