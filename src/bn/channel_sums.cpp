@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "bn/elements.hpp"
@@ -15,24 +16,34 @@ template <class Real>
 constexpr auto kInfinity =
     std::bit_cast<typename kernels::bits_of<Real>::type>(std::numeric_limits<Real>::infinity());
 
-// Exponents of the magnitudes of a chunk.
+// Exponents of the values of a chunk.
 template <class Real>
 struct Exponents {
   static constexpr int kMantissa = std::numeric_limits<Real>::digits - 1;
   static constexpr int kBias = std::numeric_limits<Real>::max_exponent - 1;
+  static constexpr int kWindow = kernels::Grid<Real>::window;
 
   explicit Exponents(kernels::Extremes<Real> extremes)
-      : zero(extremes.largest == 0), finite(extremes.largest < kInfinity<Real>) {
-    e = static_cast<int>(extremes.largest >> kMantissa) - kBias;
-    // Subnormal values lie on the grid of the smallest normal exponent.
-    const auto field = static_cast<int>((extremes.smallest_minus_one + 1) >> kMantissa);
-    within_window = zero || e - (std::max(field, 1) - kBias) <= kernels::Grid<Real>::window;
+      : zero(extremes.largest == 0),
+        finite(extremes.largest < kInfinity<Real>),
+        highest(static_cast<int>(extremes.largest >> kMantissa) - kBias),
+        // Subnormal values lie on the grid of the smallest normal exponent.
+        lowest(std::max(static_cast<int>((extremes.smallest_minus_one + 1) >> kMantissa), 1) -
+               kBias) {}
+
+  /// Whether sums with this guess of the highest exponent are exact.
+  [[nodiscard]] bool fit(int guess) const {
+    return zero || (highest <= guess && guess - lowest <= kWindow);
+  }
+  /// A guess for these values and their like, a little higher where there is room.
+  [[nodiscard]] int guess(int room) const {
+    return zero ? highest : std::min(highest + room, std::max(highest, lowest + kWindow));
   }
 
   bool zero;
   bool finite;
-  bool within_window;
-  int e;  ///< every magnitude is less than 2^(e + 1)
+  int highest;  ///< every magnitude is less than 2^(highest + 1)
+  int lowest;
 };
 
 template <class Real>
@@ -49,7 +60,7 @@ const kernels::Sums<Real>& sums_kernel() {
 constexpr std::size_t kShortRun = 16;
 // Shorter pieces are packed together before they are summed.
 constexpr std::size_t kPacked = 256;
-// Columns summed at a time, so that a chunk of rows stays in the cache between its two passes.
+// Columns summed at a time.
 constexpr std::size_t kColumns = 512;
 
 [[noreturn]] void throw_first_non_finite(const View& view, const Tile& tile, const Block* blocks,
@@ -69,6 +80,13 @@ constexpr std::size_t kColumns = 512;
   }
   throw std::logic_error("no value of the tile is NaN or infinite");
 }
+
+// Bits of headroom in guesses of exponents: after a look at a few values, and at a whole chunk.
+constexpr int kRoomOfSample = 2;
+constexpr int kRoomOfChunk = 1;
+
+// So few columns whose guesses were wrong are added value by value; more are summed again.
+constexpr std::ptrdiff_t kFewColumns = 4;
 
 template <class Real>
 bool has_non_finite(const Tile& tile, const Block& block) {
@@ -99,6 +117,17 @@ void add_product(Sum& sum, Decoded a, Decoded b) {
   sum.add(high * b.value, a.exponent + b.exponent + 32);
 }
 
+template <class Sums>
+void add_element(Sums& sums, Decoded x, Decoded last) {
+  sums.values.add(last.value, last.exponent);
+  add_product(sums.products, x, last);
+}
+
+template <class Real>
+Decoded decoded(const Real& value) {
+  return decode(dtype_of<Real>::value, reinterpret_cast<const std::byte*>(&value));
+}
+
 }  // namespace
 
 // Room for one chunk of every array, and for the results of its columns.
@@ -112,15 +141,25 @@ struct ChannelSums::Scratch {
     return reinterpret_cast<Real*>(buffer.data());
   }
 
+  template <class Real>
+  kernels::Extremes<Real>* extremes(std::size_t array) {
+    if constexpr (std::is_same_v<Real, float>) {
+      return float_extremes_[array].data();
+    } else {
+      return double_extremes_[array].data();
+    }
+  }
+
   std::array<std::int64_t, 3 * kColumns> sum;
   std::array<std::int64_t, 5 * kColumns> products;
-  std::array<std::array<int, kColumns>, 2> e;
-  std::array<bool, kColumns> within_window;
-  std::array<std::uint64_t, kColumns> largest;
-  std::array<std::uint64_t, kColumns> smallest_minus_one;
+  std::array<std::array<int, kColumns>, 2> guess;
+  std::array<std::array<int, kColumns>, 2> better_guess;
+  std::array<bool, kColumns> fit;
 
  private:
   std::array<std::vector<std::byte>, 2> values_;
+  std::array<std::array<kernels::Extremes<float>, kColumns>, 2> float_extremes_;
+  std::array<std::array<kernels::Extremes<double>, kColumns>, 2> double_extremes_;
 };
 
 ChannelSums::ChannelSums(Range channels)
@@ -179,6 +218,7 @@ bool ChannelSums::add_products(const View& view, const Tile& tile, Block x, Bloc
 
 template <class Real, std::size_t kArrays>
 void ChannelSums::add(const View& view, const Tile& tile, const Block* blocks) {
+  if (tile.size() == 0) return;
   if (tile.inner.count < kShortRun) {
     add_columns<Real, kArrays>(view, tile, blocks);
   } else {
@@ -225,42 +265,47 @@ void ChannelSums::add_runs(const View& view, const Tile& tile, const Block* bloc
   for (std::size_t c = 0; c < tile.channel.count; ++c) {
     Accumulators& sums = channels_[tile.channel.begin + c - first_channel_];
 
+    // Guessed from the channel's first values, then from every chunk for the next.
+    std::array<int, kArrays> guess;
+    bool guessed = false;
     const auto add_chunk = [&](const std::array<const Real*, kArrays>& values, std::size_t n) {
-      std::array<Exponents<Real>, kArrays> exponents = [&] {
-        if constexpr (kArrays == 1) {
-          return std::array{Exponents<Real>(kernel.extremes(values[0], n))};
-        } else {
-          return std::array{Exponents<Real>(kernel.extremes(values[0], n)),
-                            Exponents<Real>(kernel.extremes(values[1], n))};
+      if (!guessed) {
+        for (std::size_t a = 0; a < kArrays; ++a) {
+          const std::size_t sample = std::min(n, kPacked);
+          guess[a] = Exponents<Real>(kernel.extremes(values[a], sample)).guess(kRoomOfSample);
         }
-      }();
-      for (const auto& e : exponents) {
-        if (!e.finite) throw_first_non_finite(view, tile, blocks, kArrays);
-      }
-      const Exponents<Real>& last = exponents.back();
-      if (last.zero) return;
-      if (!exponents.front().within_window || !last.within_window) {
-        for (std::size_t i = 0; i < n; ++i) {
-          constexpr Dtype kDtype = dtype_of<Real>::value;
-          const Decoded a = decode(kDtype, reinterpret_cast<const std::byte*>(values.front() + i));
-          const Decoded b = decode(kDtype, reinterpret_cast<const std::byte*>(values.back() + i));
-          sums.values.add(b.value, b.exponent);
-          add_product(sums.products, a, b);
-        }
-        return;
+        guessed = true;
       }
       std::array<std::int64_t, Grid::sum.size()> sum;
       std::array<std::int64_t, Grid::product.size()> products;
-      if constexpr (kArrays == 1) {
-        kernel.moments(values[0], n, last.e, sum.data(), products.data());
-      } else {
-        kernel.products(values[0], values[1], n, exponents[0].e, last.e, sum.data(),
-                        products.data());
+      for (int attempt = 0; attempt < 2; ++attempt) {
+        std::array<kernels::Extremes<Real>, kArrays> extremes;
+        if constexpr (kArrays == 1) {
+          extremes[0] = kernel.moments(values[0], n, guess[0], sum.data(), products.data());
+        } else {
+          kernel.products(values[0], values[1], n, guess[0], guess[1], sum.data(), products.data(),
+                          extremes.data());
+        }
+        bool fit = true;
+        std::array<int, kArrays> used = guess;
+        for (std::size_t a = 0; a < kArrays; ++a) {
+          const Exponents<Real> exponents(extremes[a]);
+          if (!exponents.finite) throw_first_non_finite(view, tile, blocks, kArrays);
+          if (exponents.fit(guess[a])) continue;
+          fit = false;
+          guess[a] = exponents.guess(kRoomOfChunk);
+        }
+        if (!fit) continue;
+        for (std::size_t t = 0; t < sum.size(); ++t) {
+          sums.values.add(sum[t], used.back() + Grid::sum[t]);
+        }
+        for (std::size_t t = 0; t < products.size(); ++t) {
+          sums.products.add(products[t], used.front() + used.back() + Grid::product[t]);
+        }
+        return;
       }
-      const int e_product = exponents.front().e + last.e;
-      for (std::size_t t = 0; t < sum.size(); ++t) sums.values.add(sum[t], last.e + Grid::sum[t]);
-      for (std::size_t t = 0; t < products.size(); ++t) {
-        sums.products.add(products[t], e_product + Grid::product[t]);
+      for (std::size_t i = 0; i < n; ++i) {
+        add_element(sums, decoded(values.front()[i]), decoded(values.back()[i]));
       }
     };
 
@@ -303,10 +348,10 @@ void ChannelSums::add_runs(const View& view, const Tile& tile, const Block* bloc
 template <class Real, std::size_t kArrays>
 void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* blocks) {
   using Grid = kernels::Grid<Real>;
-  using Bits = typename kernels::bits_of<Real>::type;
   const auto& kernel = sums_kernel<Real>();
   Scratch& scratch = *scratch_;
   const std::size_t width = tile.row_size();
+  constexpr std::size_t kMost = kernels::kMostColumns<Real>;
 
   // One chunk: rows x columns of each array, columns % 16 == 0; the first `used` of them count, and
   // stand for elements `first` and following of the tile's row.
@@ -316,50 +361,77 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
   };
   const auto add_chunk = [&](const std::array<Chunk, kArrays>& chunk, std::size_t rows,
                              std::size_t columns, std::size_t first, std::size_t used) {
-    auto* largest = reinterpret_cast<Bits*>(scratch.largest.data());
-    auto* smallest = reinterpret_cast<Bits*>(scratch.smallest_minus_one.data());
-    std::fill_n(scratch.within_window.begin(), columns, true);
-    for (std::size_t a = 0; a < kArrays; ++a) {
-      kernel.extremes_columns(chunk[a].values, chunk[a].stride, rows, columns, largest, smallest);
-      for (std::size_t j = 0; j < columns; ++j) {
-        const Exponents<Real> exponents({largest[j], smallest[j]});
-        if (!exponents.finite) throw_first_non_finite(view, tile, blocks, kArrays);
-        scratch.e[a][j] = exponents.e;
-        scratch.within_window[j] = scratch.within_window[j] && exponents.within_window;
+    std::array<int*, kArrays> guess;
+    for (std::size_t a = 0; a < kArrays; ++a) guess[a] = scratch.guess[a].data();
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      if constexpr (kArrays == 1) {
+        kernel.moments_columns(chunk[0].values, chunk[0].stride, rows, columns, guess[0],
+                               scratch.sum.data(), scratch.products.data(),
+                               scratch.template extremes<Real>(0));
+      } else {
+        kernel.products_columns(chunk[0].values, chunk[0].stride, chunk[1].values, chunk[1].stride,
+                                rows, columns, guess[0], guess[1], scratch.sum.data(),
+                                scratch.products.data(), scratch.template extremes<Real>(0),
+                                scratch.template extremes<Real>(1));
+      }
+      std::fill_n(scratch.fit.begin(), columns, true);
+      for (std::size_t a = 0; a < kArrays; ++a) {
+        const kernels::Extremes<Real>* extremes = scratch.template extremes<Real>(a);
+        for (std::size_t j = 0; j < columns; ++j) {
+          const Exponents<Real> exponents(extremes[j]);
+          if (!exponents.finite) throw_first_non_finite(view, tile, blocks, kArrays);
+          const bool fit = exponents.fit(guess[a][j]);
+          scratch.fit[j] = scratch.fit[j] && fit;
+          scratch.better_guess[a][j] = fit ? guess[a][j] : exponents.guess(kRoomOfChunk);
+        }
+      }
+      const auto misfits = std::count(scratch.fit.begin(), scratch.fit.begin() + columns, false);
+      if (misfits <= kFewColumns || attempt == 1) break;
+      for (std::size_t a = 0; a < kArrays; ++a) {
+        std::copy_n(scratch.better_guess[a].begin(), columns, scratch.guess[a].begin());
       }
     }
-    const int* e_x = scratch.e.front().data();
-    const int* e_last = scratch.e[kArrays - 1].data();
-    if constexpr (kArrays == 1) {
-      kernel.moments_columns(chunk[0].values, chunk[0].stride, rows, columns, e_x,
-                             scratch.sum.data(), scratch.products.data());
-    } else {
-      kernel.products_columns(chunk[0].values, chunk[0].stride, chunk[1].values, chunk[1].stride,
-                              rows, columns, e_x, e_last, scratch.sum.data(),
-                              scratch.products.data());
-    }
+
     for (std::size_t j = 0; j < used; ++j) {
       const std::size_t channel = tile.channel.begin + (first + j) % width / tile.inner.count;
       Accumulators& sums = channels_[channel - first_channel_];
-      if (!scratch.within_window[j]) {
+      if (!scratch.fit[j]) {
         for (std::size_t r = 0; r < rows; ++r) {
-          constexpr Dtype kDtype = dtype_of<Real>::value;
-          const auto element = [&](std::size_t a) {
-            return decode(kDtype, reinterpret_cast<const std::byte*>(chunk[a].values +
-                                                                     r * chunk[a].stride + j));
+          const auto element = [&](const Chunk& of) {
+            return decoded(of.values[r * of.stride + j]);
           };
-          const Decoded a = element(0);
-          const Decoded b = element(kArrays - 1);
-          sums.values.add(b.value, b.exponent);
-          add_product(sums.products, a, b);
+          add_element(sums, element(chunk.front()), element(chunk.back()));
         }
         continue;
       }
+      const int e = guess[kArrays - 1][j];
       for (std::size_t t = 0; t < Grid::sum.size(); ++t) {
-        sums.values.add(scratch.sum[t * columns + j], e_last[j] + Grid::sum[t]);
+        sums.values.add(scratch.sum[t * columns + j], e + Grid::sum[t]);
       }
       for (std::size_t t = 0; t < Grid::product.size(); ++t) {
-        sums.products.add(scratch.products[t * columns + j], e_x[j] + e_last[j] + Grid::product[t]);
+        sums.products.add(scratch.products[t * columns + j], guess[0][j] + e + Grid::product[t]);
+      }
+    }
+    for (std::size_t a = 0; a < kArrays; ++a) {
+      std::copy_n(scratch.better_guess[a].begin(), columns, scratch.guess[a].begin());
+    }
+  };
+
+  // Guesses of the exponents of every column, from a few of its rows.
+  const auto guess_from = [&](const std::array<Chunk, kArrays>& chunk, std::size_t rows,
+                              std::size_t columns) {
+    constexpr std::size_t kSamples = 4;
+    for (std::size_t a = 0; a < kArrays; ++a) {
+      for (std::size_t j = 0; j < columns; ++j) {
+        std::array<Real, kSamples> sample;
+        for (std::size_t s = 0; s < kSamples; ++s) {
+          sample[s] = chunk[a].values[rows * s / kSamples * chunk[a].stride + j];
+        }
+        Real largest = 0;
+        for (const Real value : sample) largest = std::max(largest, std::abs(value));
+        int exponent = -Exponents<Real>::kBias;
+        if (largest != 0) std::frexp(largest, &exponent);
+        scratch.guess[a][j] = std::max(exponent - 1, -Exponents<Real>::kBias) + kRoomOfSample;
       }
     }
   };
@@ -368,8 +440,8 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
   // in blocks of columns, chunks of rows. Copied where the kernel cannot take them as they are.
   const auto add_rows = [&](std::size_t skipped, std::size_t count, std::size_t row,
                             const std::array<std::size_t, kArrays>& strides) {
-    for (std::size_t first = 0; first < row; first += kColumns) {
-      const std::size_t used = std::min(kColumns, row - first);
+    for (std::size_t first = 0; first < row; first += kMost) {
+      const std::size_t used = std::min(kMost, row - first);
       const std::size_t columns = (used + 15) / 16 * 16;
       for (std::size_t r = 0; r < count; r += kernel.chunk_rows) {
         const std::size_t rows = std::min(kernel.chunk_rows, count - r);
@@ -391,6 +463,7 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
           }
           chunk[a] = {buffer, columns};
         }
+        if (r == 0) guess_from(chunk, rows, columns);
         add_chunk(chunk, rows, columns, first, used);
       }
     }
@@ -402,16 +475,18 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
     strides[a] = blocks[a].rows.stride;
     contiguous = contiguous && strides[a] == width * item_size(blocks[a].dtype);
   }
-  // Narrow rows: sixteen of them make one, whose columns fill vectors.
-  constexpr std::size_t kFold = 16;
-  std::size_t folded = 0;
-  if (contiguous && width < kColumns / kFold * 2) {
-    folded = tile.outer.count / kFold;
+  // Narrow rows: as many of them as make one that fills vectors, and a call of the kernel, are
+  // taken as one.
+  std::size_t fold = kMost / width;
+  while (fold > 1 && fold * width % 16 != 0) --fold;
+  if (!contiguous || fold == 0) fold = 1;
+  const std::size_t folded = fold > 1 ? tile.outer.count / fold : 0;
+  if (folded > 0) {
     std::array<std::size_t, kArrays> wide = strides;
-    for (std::size_t& stride : wide) stride *= kFold;
-    add_rows(0, folded, width * kFold, wide);
+    for (std::size_t& stride : wide) stride *= fold;
+    add_rows(0, folded, width * fold, wide);
   }
-  add_rows(folded * kFold * width, tile.outer.count - folded * kFold, width, strides);
+  add_rows(folded * fold * width, tile.outer.count - folded * fold, width, strides);
 }
 
 }  // namespace bn

@@ -5,7 +5,7 @@
 // included: the linker would keep one copy for all, perhaps one with instructions that the CPU
 // lacks.
 
-#if defined(__F16C__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -33,10 +33,27 @@ inline __attribute__((always_inline)) Doubles load(const double* p) {
   return v;
 }
 
+// GCC 12 converts a vector in two halves unless it is told how.
 inline __attribute__((always_inline)) Doubles load(const float* p) {
+#if defined(__AVX512F__)
+  return _mm512_cvtps_pd(_mm256_loadu_ps(p));
+#elif defined(__AVX2__)
+  return _mm256_cvtps_pd(_mm_loadu_ps(p));
+#else
   Floats v;
   __builtin_memcpy(&v, p, sizeof v);
   return __builtin_convertvector(v, Doubles);
+#endif
+}
+
+inline __attribute__((always_inline)) Floats to_floats(Doubles v) {
+#if defined(__AVX512F__)
+  return _mm512_cvtpd_ps(v);
+#elif defined(__AVX2__)
+  return _mm256_cvtpd_ps(v);
+#else
+  return __builtin_convertvector(v, Floats);
+#endif
 }
 
 inline __attribute__((always_inline)) Doubles broadcast(double value) { return value - Doubles{}; }
@@ -149,19 +166,147 @@ constexpr size_t kStep = kUnroll * kLanes;
 template <class Real>
 constexpr size_t kChunk = Lanes<Real>::kMostAdditions* kStep;
 
-// step(pointer..., lanes) for each vector of the runs; the last values are padded with zeros, which
-// add nothing.
-template <class Real, class Step>
-inline __attribute__((always_inline)) void along_run(const Real* x, size_t n, Step step) {
-  size_t i = 0;
-  for (; i + kStep <= n; i += kStep) {
-    for (size_t u = 0; u < kUnroll; ++u) step(x + i + u * kLanes, i + u * kLanes, u);
+// Asks for the step that a loop over memory comes to after some hundred instructions: the
+// hardware's own prefetching leaves the memory idle while a core computes.
+template <class Real>
+inline __attribute__((always_inline)) void prefetch(const Real* p) {
+  for (size_t line = 0; line < kStep * sizeof(Real); line += 64) {
+    __builtin_prefetch(reinterpret_cast<const char*>(p) + line);
   }
-  if (i < n) {
-    Real padded[kStep] = {};
-    __builtin_memcpy(padded, x + i, (n - i) * sizeof(Real));
-    for (size_t u = 0; u < kUnroll; ++u) step(padded + u * kLanes, i + u * kLanes, u);
+}
+
+// How far ahead along a run.
+template <class Real>
+constexpr size_t kAhead = 2048 / sizeof(Real);
+
+template <class Real>
+struct bit_vector;
+template <>
+struct bit_vector<float> {
+  using type = uint32_t __attribute__((vector_size(BN_VECTOR_BYTES)));
+};
+template <>
+struct bit_vector<double> {
+  using type = uint64_t __attribute__((vector_size(BN_VECTOR_BYTES)));
+};
+
+// What a vector of doubles becomes as results, and their bits.
+template <class Real>
+struct result_vector;
+template <>
+struct result_vector<float> {
+  using type = Floats;
+  using bits = uint32_t __attribute__((vector_size(BN_VECTOR_BYTES / 2)));
+};
+template <>
+struct result_vector<double> {
+  using type = Doubles;
+  using bits = uint64_t __attribute__((vector_size(BN_VECTOR_BYTES)));
+};
+
+// Extremes of the values of every lane. Twice the bits lose the sign; less 1, zero is the largest.
+template <class Real>
+struct Tracker {
+  using Vector = typename bit_vector<Real>::type;
+  static constexpr size_t kWidth = BN_VECTOR_BYTES / sizeof(Real);
+  static constexpr size_t kVectors = kStep / kWidth;
+
+  Vector largest[kVectors] = {};
+  Vector smallest_less_1[kVectors];
+
+  Tracker() {
+    for (Vector& v : smallest_less_1) v = ~Vector{};
   }
+
+  inline __attribute__((always_inline)) void add(const Real* p) {
+    for (size_t v = 0; v < kVectors; ++v) {
+      Vector bits;
+      __builtin_memcpy(&bits, p + v * kWidth, sizeof bits);
+      bits += bits;
+      largest[v] = bits > largest[v] ? bits : largest[v];
+      bits -= 1;
+      smallest_less_1[v] = bits < smallest_less_1[v] ? bits : smallest_less_1[v];
+    }
+  }
+
+  [[nodiscard]] Extremes<Real> lane(size_t l) const {
+    return {largest[l / kWidth][l % kWidth] >> 1, smallest_less_1[l / kWidth][l % kWidth] >> 1};
+  }
+
+  [[nodiscard]] Extremes<Real> all() const {
+    Extremes<Real> result = lane(0);
+    for (size_t l = 1; l < kStep; ++l) {
+      const Extremes<Real> e = lane(l);
+      if (e.largest > result.largest) result.largest = e.largest;
+      if (e.smallest_minus_one < result.smallest_minus_one) {
+        result.smallest_minus_one = e.smallest_minus_one;
+      }
+    }
+    return result;
+  }
+};
+
+// What a guess decides, for each vector of a step.
+struct Grids {
+  Doubles scale_x[kUnroll];
+  Doubles scale_dy[kUnroll];
+  Doubles magic[kUnroll];
+};
+
+// The state of sum x and sum x^2 over steps of kStep values (along a run, or columns side by side).
+template <class Real>
+struct Moments {
+  Lanes<Real> lanes[kUnroll];
+  Tracker<Real> tracker;
+
+  inline __attribute__((always_inline)) void add(const Real* x, const Grids& grids) {
+    tracker.add(x);
+    for (size_t u = 0; u < kUnroll; ++u) {
+      const auto parts = Lanes<Real>::split(load(x + u * kLanes), grids.scale_x[u]);
+      lanes[u].add(parts);
+      lanes[u].add_product(parts, parts, grids.magic[u]);
+    }
+  }
+};
+
+// The same for sum dy and sum dy * x.
+template <class Real>
+struct Products {
+  Lanes<Real> lanes[kUnroll];
+  Tracker<Real> x_tracker;
+  Tracker<Real> dy_tracker;
+
+  inline __attribute__((always_inline)) void add(const Real* x, const Real* dy,
+                                                 const Grids& grids) {
+    x_tracker.add(x);
+    dy_tracker.add(dy);
+    for (size_t u = 0; u < kUnroll; ++u) {
+      const auto parts_x = Lanes<Real>::split(load(x + u * kLanes), grids.scale_x[u]);
+      const auto parts_dy = Lanes<Real>::split(load(dy + u * kLanes), grids.scale_dy[u]);
+      lanes[u].add(parts_dy);
+      lanes[u].add_product(parts_x, parts_dy, grids.magic[u]);
+    }
+  }
+};
+
+// Grids of kStep columns, or of one run whose exponents are all the same.
+template <class Real>
+inline __attribute__((always_inline)) Grids make_grids(const int* e_x, const int* e_dy,
+                                                       size_t columns) {
+  Grids grids;
+  for (size_t u = 0; u < kUnroll; ++u) {
+    const auto at = [&](size_t l) { return columns == 1 ? 0 : u * kLanes + l; };
+    grids.scale_x[u] = each_lane([&](size_t l) { return Lanes<Real>::scale(e_x[at(l)]); });
+    grids.scale_dy[u] = each_lane([&](size_t l) { return Lanes<Real>::scale(e_dy[at(l)]); });
+    grids.magic[u] =
+        each_lane([&](size_t l) { return Lanes<Real>::magic(e_x[at(l)] + e_dy[at(l)]); });
+  }
+  return grids;
+}
+
+// Exact where the guesses were right; otherwise anything.
+inline int64_t to_integer(double v) {
+  return v > -0x1p62 && v < 0x1p62 ? static_cast<int64_t>(v) : 0;
 }
 
 template <class Real>
@@ -171,7 +316,7 @@ void collect(const Lanes<Real>* lanes, int e_sum, int e_product, int64_t* sum, i
     const double unit = Lanes<Real>::sum_unit(e_sum, t);
     for (size_t u = 0; u < kUnroll; ++u) {
       const Doubles scaled = lanes[u].sum[t] * unit;
-      for (size_t l = 0; l < kLanes; ++l) sum[t] += static_cast<int64_t>(scaled[l]);
+      for (size_t l = 0; l < kLanes; ++l) sum[t] += to_integer(scaled[l]);
     }
   }
   for (size_t t = 0; t < Lanes<Real>::kProducts; ++t) {
@@ -179,124 +324,137 @@ void collect(const Lanes<Real>* lanes, int e_sum, int e_product, int64_t* sum, i
     const double unit = Lanes<Real>::product_unit(e_product, t);
     for (size_t u = 0; u < kUnroll; ++u) {
       const Doubles scaled = lanes[u].product[t] * unit;
-      for (size_t l = 0; l < kLanes; ++l) products[t] += static_cast<int64_t>(scaled[l]);
+      for (size_t l = 0; l < kLanes; ++l) products[t] += to_integer(scaled[l]);
     }
   }
 }
 
 template <class Real>
-void moments(const Real* x, size_t n, int e, int64_t* sum, int64_t* sum_squares) {
-  Lanes<Real> lanes[kUnroll];
-  const Doubles scale = broadcast(Lanes<Real>::scale(e));
-  const Doubles magic = broadcast(Lanes<Real>::magic(2 * e));
-  along_run(
-      x, n, [&](const Real* p, size_t, size_t u) __attribute__((always_inline)) {
-        const auto parts = Lanes<Real>::split(load(p), scale);
-        lanes[u].add(parts);
-        lanes[u].add_product(parts, parts, magic);
-      });
-  collect(lanes, e, 2 * e, sum, sum_squares);
+void collect_columns(const Lanes<Real>* lanes, const int* e_sum, const int* e_x, const int* e_dy,
+                     size_t width, int64_t* sum, int64_t* products) {
+  for (size_t c = 0; c < kStep; ++c) {
+    const Lanes<Real>& of_column = lanes[c / kLanes];
+    for (size_t t = 0; t < Lanes<Real>::kSums; ++t) {
+      sum[t * width + c] =
+          to_integer(of_column.sum[t][c % kLanes] * Lanes<Real>::sum_unit(e_sum[c], t));
+    }
+    for (size_t t = 0; t < Lanes<Real>::kProducts; ++t) {
+      products[t * width + c] = to_integer(of_column.product[t][c % kLanes] *
+                                           Lanes<Real>::product_unit(e_x[c] + e_dy[c], t));
+    }
+  }
+}
+
+template <class Real>
+Extremes<Real> moments(const Real* x, size_t n, int e, int64_t* sum, int64_t* sum_squares) {
+  const Grids grids = make_grids<Real>(&e, &e, 1);
+  Moments<Real> state;
+  size_t i = 0;
+  for (; i + kStep <= n; i += kStep) {
+    prefetch(x + i + kAhead<Real>);
+    state.add(x + i, grids);
+  }
+  if (i < n) {
+    Real padded[kStep] = {};  // zeros add nothing
+    __builtin_memcpy(padded, x + i, (n - i) * sizeof(Real));
+    state.add(padded, grids);
+  }
+  collect(state.lanes, e, 2 * e, sum, sum_squares);
+  return state.tracker.all();
 }
 
 template <class Real>
 void products(const Real* x, const Real* dy, size_t n, int e_x, int e_dy, int64_t* sum_dy,
-              int64_t* sum_products) {
-  Lanes<Real> lanes[kUnroll];
-  const Doubles scale_x = broadcast(Lanes<Real>::scale(e_x));
-  const Doubles scale_dy = broadcast(Lanes<Real>::scale(e_dy));
-  const Doubles magic = broadcast(Lanes<Real>::magic(e_x + e_dy));
-  Real x_padded[kStep] = {};
-  const size_t whole = n - n % kStep;
-  __builtin_memcpy(x_padded, x + whole, (n - whole) * sizeof(Real));
-  along_run(
-      dy, n, [&](const Real* p, size_t i, size_t u) __attribute__((always_inline)) {
-        const auto parts_x =
-            Lanes<Real>::split(load(i < whole ? x + i : x_padded + (i - whole)), scale_x);
-        const auto parts_dy = Lanes<Real>::split(load(p), scale_dy);
-        lanes[u].add(parts_dy);
-        lanes[u].add_product(parts_x, parts_dy, magic);
-      });
-  collect(lanes, e_dy, e_x + e_dy, sum_dy, sum_products);
+              int64_t* sum_products, Extremes<Real>* extremes) {
+  const Grids grids = make_grids<Real>(&e_x, &e_dy, 1);
+  Products<Real> state;
+  size_t i = 0;
+  for (; i + kStep <= n; i += kStep) {
+    prefetch(x + i + kAhead<Real>);
+    prefetch(dy + i + kAhead<Real>);
+    state.add(x + i, dy + i, grids);
+  }
+  if (i < n) {
+    Real x_padded[kStep] = {};
+    Real dy_padded[kStep] = {};
+    __builtin_memcpy(x_padded, x + i, (n - i) * sizeof(Real));
+    __builtin_memcpy(dy_padded, dy + i, (n - i) * sizeof(Real));
+    state.add(x_padded, dy_padded, grids);
+  }
+  collect(state.lanes, e_dy, e_x + e_dy, sum_dy, sum_products);
+  extremes[0] = state.x_tracker.all();
+  extremes[1] = state.dy_tracker.all();
 }
 
-template <class Real>
-void store_columns(const Lanes<Real>& lanes, const int* e_sum, const int* e_x, const int* e_dy,
-                   size_t column, size_t width, int64_t* sum, int64_t* products) {
-  for (size_t t = 0; t < Lanes<Real>::kSums; ++t) {
-    for (size_t l = 0; l < kLanes; ++l) {
-      sum[t * width + column + l] =
-          static_cast<int64_t>(lanes.sum[t][l] * Lanes<Real>::sum_unit(e_sum[column + l], t));
-    }
-  }
-  for (size_t t = 0; t < Lanes<Real>::kProducts; ++t) {
-    for (size_t l = 0; l < kLanes; ++l) {
-      const int e = e_x[column + l] + e_dy[column + l];
-      products[t * width + column + l] =
-          static_cast<int64_t>(lanes.product[t][l] * Lanes<Real>::product_unit(e, t));
-    }
-  }
-}
-
-// Columns whose accumulators stay in registers at a time: floats need few of them.
-template <class Real>
-constexpr size_t kColumnVectors = sizeof(Real) == sizeof(float) ? 2 : 1;
+// Rows taken at once between loading and storing the state of a step of columns: the rows are read
+// from end to end, as memory likes it, and the states stay in the first cache.
+constexpr size_t kRows = 4;
 
 template <class Real>
 void moments_columns(const Real* x, size_t stride, size_t rows, size_t width, const int* e,
-                     int64_t* sum, int64_t* sum_squares) {
-  constexpr size_t kVectors = kColumnVectors<Real>;
-  for (size_t column = 0; column < width; column += kVectors * kLanes) {
-    Lanes<Real> lanes[kVectors];
-    Doubles scale[kVectors];
-    Doubles magic[kVectors];
-    for (size_t v = 0; v < kVectors; ++v) {
-      const int* const e_lane = e + column + v * kLanes;
-      scale[v] = each_lane([&](size_t l) { return Lanes<Real>::scale(e_lane[l]); });
-      magic[v] = each_lane([&](size_t l) { return Lanes<Real>::magic(2 * e_lane[l]); });
-    }
-    const Real* p = x + column;
-    for (size_t r = 0; r < rows; ++r, p += stride) {
-      for (size_t v = 0; v < kVectors; ++v) {
-        const auto parts = Lanes<Real>::split(load(p + v * kLanes), scale[v]);
-        lanes[v].add(parts);
-        lanes[v].add_product(parts, parts, magic[v]);
+                     int64_t* sum, int64_t* sum_squares, Extremes<Real>* extremes) {
+  Moments<Real> states[kMostColumns<Real> / kStep];
+  Grids grids[kMostColumns<Real> / kStep];
+  for (size_t c = 0; c < width; c += kStep)
+    grids[c / kStep] = make_grids<Real>(e + c, e + c, kStep);
+  for (size_t r = 0; r < rows; r += kRows, x += kRows * stride) {
+    const size_t count = rows - r < kRows ? rows - r : kRows;
+    for (size_t c = 0; c < width; c += kStep) {
+      Moments<Real> state = states[c / kStep];
+      const Grids& grid = grids[c / kStep];
+      if (count == kRows) {
+        for (size_t k = 0; k < kRows; ++k) {
+          prefetch(x + (kRows + k) * stride + c);
+          state.add(x + k * stride + c, grid);
+        }
+      } else {
+        for (size_t k = 0; k < count; ++k) state.add(x + k * stride + c, grid);
       }
+      states[c / kStep] = state;
     }
-    for (size_t v = 0; v < kVectors; ++v) {
-      store_columns(lanes[v], e, e, e, column + v * kLanes, width, sum, sum_squares);
-    }
+  }
+  for (size_t c = 0; c < width; c += kStep) {
+    const Moments<Real>& state = states[c / kStep];
+    collect_columns(state.lanes, e + c, e + c, e + c, width, sum + c, sum_squares + c);
+    for (size_t l = 0; l < kStep; ++l) extremes[c + l] = state.tracker.lane(l);
   }
 }
 
 template <class Real>
 void products_columns(const Real* x, size_t x_stride, const Real* dy, size_t dy_stride, size_t rows,
                       size_t width, const int* e_x, const int* e_dy, int64_t* sum_dy,
-                      int64_t* sum_products) {
-  constexpr size_t kVectors = kColumnVectors<Real>;
-  for (size_t column = 0; column < width; column += kVectors * kLanes) {
-    Lanes<Real> lanes[kVectors];
-    Doubles scale_x[kVectors];
-    Doubles scale_dy[kVectors];
-    Doubles magic[kVectors];
-    for (size_t v = 0; v < kVectors; ++v) {
-      const int* const x_lane = e_x + column + v * kLanes;
-      const int* const dy_lane = e_dy + column + v * kLanes;
-      scale_x[v] = each_lane([&](size_t l) { return Lanes<Real>::scale(x_lane[l]); });
-      scale_dy[v] = each_lane([&](size_t l) { return Lanes<Real>::scale(dy_lane[l]); });
-      magic[v] = each_lane([&](size_t l) { return Lanes<Real>::magic(x_lane[l] + dy_lane[l]); });
-    }
-    const Real* p = x + column;
-    const Real* q = dy + column;
-    for (size_t r = 0; r < rows; ++r, p += x_stride, q += dy_stride) {
-      for (size_t v = 0; v < kVectors; ++v) {
-        const auto parts_x = Lanes<Real>::split(load(p + v * kLanes), scale_x[v]);
-        const auto parts_dy = Lanes<Real>::split(load(q + v * kLanes), scale_dy[v]);
-        lanes[v].add(parts_dy);
-        lanes[v].add_product(parts_x, parts_dy, magic[v]);
+                      int64_t* sum_products, Extremes<Real>* x_extremes,
+                      Extremes<Real>* dy_extremes) {
+  Products<Real> states[kMostColumns<Real> / kStep];
+  Grids grids[kMostColumns<Real> / kStep];
+  for (size_t c = 0; c < width; c += kStep) {
+    grids[c / kStep] = make_grids<Real>(e_x + c, e_dy + c, kStep);
+  }
+  for (size_t r = 0; r < rows; r += kRows, x += kRows * x_stride, dy += kRows * dy_stride) {
+    const size_t count = rows - r < kRows ? rows - r : kRows;
+    for (size_t c = 0; c < width; c += kStep) {
+      Products<Real> state = states[c / kStep];
+      const Grids& grid = grids[c / kStep];
+      if (count == kRows) {
+        for (size_t k = 0; k < kRows; ++k) {
+          prefetch(x + (kRows + k) * x_stride + c);
+          prefetch(dy + (kRows + k) * dy_stride + c);
+          state.add(x + k * x_stride + c, dy + k * dy_stride + c, grid);
+        }
+      } else {
+        for (size_t k = 0; k < count; ++k) {
+          state.add(x + k * x_stride + c, dy + k * dy_stride + c, grid);
+        }
       }
+      states[c / kStep] = state;
     }
-    for (size_t v = 0; v < kVectors; ++v) {
-      store_columns(lanes[v], e_dy, e_x, e_dy, column + v * kLanes, width, sum_dy, sum_products);
+  }
+  for (size_t c = 0; c < width; c += kStep) {
+    const Products<Real>& state = states[c / kStep];
+    collect_columns(state.lanes, e_dy + c, e_x + c, e_dy + c, width, sum_dy + c, sum_products + c);
+    for (size_t l = 0; l < kStep; ++l) {
+      x_extremes[c + l] = state.x_tracker.lane(l);
+      dy_extremes[c + l] = state.dy_tracker.lane(l);
     }
   }
 }
@@ -325,109 +483,179 @@ Extremes<Real> extremes(const Real* x, size_t n) {
   return {largest, smallest};
 }
 
-template <class Real>
-void extremes_columns(const Real* x, size_t stride, size_t rows, size_t width,
-                      typename bits_of<Real>::type* __restrict largest,
-                      typename bits_of<Real>::type* __restrict smallest) {
-  using Bits = typename bits_of<Real>::type;
-  for (size_t c = 0; c < width; ++c) {
-    largest[c] = 0;
-    smallest[c] = static_cast<Bits>(-1) >> 1;
-  }
-  for (size_t r = 0; r < rows; ++r, x += stride) {
-    for (size_t c = 0; c < width; ++c) {
-      const Bits bits = magnitude(x[c]);
-      const Bits less_one = (bits - 1) & (static_cast<Bits>(-1) >> 1);
-      largest[c] = bits > largest[c] ? bits : largest[c];
-      smallest[c] = less_one < smallest[c] ? less_one : smallest[c];
-    }
+// ---- element by element -------------------------------------------------------------------------
+
+// Everything below exists twice, for a vector of elements and for one: D is Doubles or double.
+
+template <class D>
+inline __attribute__((always_inline)) D at(Channel value, size_t) {
+  return value - D{};
+}
+
+template <class D>
+inline __attribute__((always_inline)) D at(Columns values, size_t i) {
+  if constexpr (sizeof(D) == sizeof(double)) {
+    return values[i];
+  } else {
+    return load(values + i);
   }
 }
 
-// ---- element by element -------------------------------------------------------------------------
+template <class D, class Real>
+inline __attribute__((always_inline)) D read(const Real* p) {
+  if constexpr (sizeof(D) == sizeof(double)) {
+    return static_cast<double>(*p);
+  } else {
+    return load(p);
+  }
+}
 
-inline __attribute__((always_inline)) double at(Channel value, size_t) { return value; }
-inline __attribute__((always_inline)) double at(Columns values, size_t i) { return values[i]; }
+// Writes results, and keeps the bits of the largest magnitude of them.
+template <class Real>
+class Writer {
+ public:
+  inline __attribute__((always_inline)) void write(Real* p, Doubles v) {
+    Vector reals;
+    if constexpr (sizeof(Real) == sizeof(float)) {
+      reals = to_floats(v);
+    } else {
+      reals = v;
+    }
+    __builtin_memcpy(p, &reals, sizeof reals);
+    BitVector bits;
+    __builtin_memcpy(&bits, &reals, sizeof bits);
+    bits += bits;  // without the sign
+    largest_ = bits > largest_ ? bits : largest_;
+  }
+  inline __attribute__((always_inline)) void write(Real* p, double v) {
+    *p = static_cast<Real>(v);
+    const auto bits = magnitude(*p);
+    largest_of_rest_ = bits > largest_of_rest_ ? bits : largest_of_rest_;
+  }
+  [[nodiscard]] bool non_finite() const {
+    auto largest = largest_of_rest_;
+    for (size_t i = 0; i < kLanes; ++i) {
+      const auto bits = largest_[i] >> 1;
+      largest = bits > largest ? bits : largest;
+    }
+    return largest >= magnitude(static_cast<Real>(__builtin_huge_val()));
+  }
+
+ private:
+  using Vector = typename result_vector<Real>::type;
+  using BitVector = typename result_vector<Real>::bits;
+  BitVector largest_ = {};
+  typename bits_of<Real>::type largest_of_rest_ = 0;
+};
+
+template <class D, class Value, class X>
+inline __attribute__((always_inline)) D normalised(const X* x, size_t i, const Affine<Value>& k) {
+  const D centred = (read<D>(x + i) - at<D>(k.mean, i)) - at<D>(k.mean_lo, i);
+  return centred * at<D>(k.scale, i) + at<D>(k.beta, i);
+}
 
 // y may be x.
 template <class Value, class X, class Y>
-bool normalise(const X* x, size_t n, const Affine<Value>& k, Y* y) {
-  const Affine<Value> c = k;
-  typename bits_of<Y>::type largest = 0;
-  for (size_t i = 0; i < n; ++i) {
-    const double centred = (static_cast<double>(x[i]) - at(c.mean, i)) - at(c.mean_lo, i);
-    const Y result = static_cast<Y>(centred * at(c.scale, i) + at(c.beta, i));
-    y[i] = result;
-    const auto bits = magnitude(result);
-    largest = bits > largest ? bits : largest;
+bool normalise(const X* x, size_t n, const Affine<Value>& constants, Y* y) {
+  const Affine<Value> k = constants;
+  Writer<Y> writer;
+  size_t i = 0;
+  for (; i + kStep <= n; i += kStep) {
+    prefetch(x + i + kAhead<X>);
+    for (size_t u = i; u < i + kStep; u += kLanes) {
+      writer.write(y + u, normalised<Doubles>(x, u, k));
+    }
   }
-  return largest >= magnitude(static_cast<Y>(__builtin_huge_val()));
+  for (; i < n; ++i) writer.write(y + i, normalised<double>(x, i, k));
+  return writer.non_finite();
 }
 
+template <class D>
 struct Pair {
-  double hi;
-  double lo;
+  D hi;
+  D lo;
 };
 
 // The upper 26 bits of a double: products of such halves are exact. Unlike Veltkamp's splitting
 // this cannot overflow.
-inline __attribute__((always_inline)) double upper_half(double v) {
-  uint64_t bits;
-  __builtin_memcpy(&bits, &v, sizeof bits);
-  bits &= ~((uint64_t{1} << 27) - 1);
-  __builtin_memcpy(&v, &bits, sizeof bits);
+template <class D>
+inline __attribute__((always_inline)) D upper_half(D v) {
+  if constexpr (sizeof(D) == sizeof(double)) {
+    uint64_t bits;
+    __builtin_memcpy(&bits, &v, sizeof bits);
+    bits &= ~((uint64_t{1} << 27) - 1);
+    __builtin_memcpy(&v, &bits, sizeof bits);
+  } else {
+    typename result_vector<double>::bits bits;
+    __builtin_memcpy(&bits, &v, sizeof bits);
+    bits &= ~((uint64_t{1} << 27) - 1);
+    __builtin_memcpy(&v, &bits, sizeof bits);
+  }
   return v;
 }
 
 // a * b to about 2^-104 (T. J. Dekker, "A floating-point technique for extending the available
 // precision", 1971), with additions and multiplications alone, so that CPUs with and without FMA
 // agree.
-inline __attribute__((always_inline)) Pair product(double a, double b) {
-  const double p = a * b;
-  const double a_hi = upper_half(a);
-  const double a_lo = a - a_hi;
-  const double b_hi = upper_half(b);
-  const double b_lo = b - b_hi;
+template <class D>
+inline __attribute__((always_inline)) Pair<D> product(D a, D b) {
+  const D p = a * b;
+  const D a_hi = upper_half(a);
+  const D a_lo = a - a_hi;
+  const D b_hi = upper_half(b);
+  const D b_lo = b - b_hi;
   return {p, ((a_hi * b_hi - p) + a_hi * b_lo + a_lo * b_hi) + a_lo * b_lo};
 }
 
 // a + b exactly (D. E. Knuth's TwoSum).
-inline __attribute__((always_inline)) Pair sum(double a, double b) {
-  const double s = a + b;
-  const double b_part = s - a;
+template <class D>
+inline __attribute__((always_inline)) Pair<D> sum(D a, D b) {
+  const D s = a + b;
+  const D b_part = s - a;
   return {s, (a - (s - b_part)) + (b - b_part)};
 }
 
-template <class Value, class In, class Out>
-bool gradient(const In* x, const In* dy, size_t n, const Gradient<Value>& k, Out* dx) {
-  const Gradient<Value> c = k;
-  typename bits_of<Out>::type largest = 0;
-  for (size_t i = 0; i < n; ++i) {
-    const double x_i = static_cast<double>(x[i]);
-    const double dy_i = static_cast<double>(dy[i]);
-    Out result;
-    if constexpr (sizeof(Out) == sizeof(float)) {
-      const double centred = (x_i - at(c.mean, i)) - at(c.mean_lo, i);
-      result =
-          static_cast<Out>((at(c.scale, i) * dy_i - at(c.offset, i)) - centred * at(c.slope, i));
-    } else {
-      // Three terms that may cancel: each to about 100 bits, rounded once at the end.
-      const Pair difference = sum(x_i, -at(c.mean, i));
-      const Pair centred = sum(difference.hi, difference.lo - at(c.mean_lo, i));
-      const Pair a = product(at(c.scale, i), dy_i);
-      const Pair b = product(centred.hi, at(c.slope, i));
-      const double a_lo = a.lo + at(c.scale_lo, i) * dy_i;
-      const double b_lo = b.lo + (centred.hi * at(c.slope_lo, i) + centred.lo * at(c.slope, i));
-      const Pair first = sum(a.hi, -at(c.offset, i));
-      const Pair second = sum(first.hi, -b.hi);
-      result = static_cast<Out>(second.hi +
-                                ((first.lo + second.lo) + ((a_lo - at(c.offset_lo, i)) - b_lo)));
-    }
-    dx[i] = result;
-    const auto bits = magnitude(result);
-    largest = bits > largest ? bits : largest;
+template <class D, class Out, class Value, class In>
+inline __attribute__((always_inline)) D differentiated(const In* x_values, const In* dy_values,
+                                                       size_t i, const Gradient<Value>& k) {
+  const D x = read<D>(x_values + i);
+  const D dy = read<D>(dy_values + i);
+  const D mean = at<D>(k.mean, i);
+  const D mean_lo = at<D>(k.mean_lo, i);
+  const D scale = at<D>(k.scale, i);
+  const D offset = at<D>(k.offset, i);
+  const D slope = at<D>(k.slope, i);
+  if constexpr (sizeof(Out) == sizeof(float)) {
+    return (scale * dy - offset) - ((x - mean) - mean_lo) * slope;
+  } else {
+    // Three terms that may cancel: each to about 100 bits, rounded once at the end.
+    const Pair<D> difference = sum<D>(x, -mean);
+    const Pair<D> centred = sum<D>(difference.hi, difference.lo - mean_lo);
+    const Pair<D> a = product<D>(scale, dy);
+    const Pair<D> b = product<D>(centred.hi, slope);
+    const D a_lo = a.lo + at<D>(k.scale_lo, i) * dy;
+    const D b_lo = b.lo + (centred.hi * at<D>(k.slope_lo, i) + centred.lo * slope);
+    const Pair<D> first = sum<D>(a.hi, -offset);
+    const Pair<D> second = sum<D>(first.hi, -b.hi);
+    return second.hi + ((first.lo + second.lo) + ((a_lo - at<D>(k.offset_lo, i)) - b_lo));
   }
-  return largest >= magnitude(static_cast<Out>(__builtin_huge_val()));
+}
+
+// dx may be x or dy.
+template <class Value, class In, class Out>
+bool gradient(const In* x, const In* dy, size_t n, const Gradient<Value>& constants, Out* dx) {
+  const Gradient<Value> k = constants;
+  Writer<Out> writer;
+  size_t i = 0;
+  for (; i + kStep <= n; i += kStep) {
+    prefetch(x + i + kAhead<In>);
+    prefetch(dy + i + kAhead<In>);
+    for (size_t u = i; u < i + kStep; u += kLanes) {
+      writer.write(dx + u, differentiated<Doubles, Out>(x, dy, u, k));
+    }
+  }
+  for (; i < n; ++i) writer.write(dx + i, differentiated<double, Out>(x, dy, i, k));
+  return writer.non_finite();
 }
 
 // ---- float16 ------------------------------------------------------------------------------------
@@ -544,7 +772,6 @@ constexpr Sums<Real> kSums{kChunk<Real>,
                            moments<Real>,
                            products<Real>,
                            Lanes<Real>::kMostAdditions,
-                           extremes_columns<Real>,
                            moments_columns<Real>,
                            products_columns<Real>};
 

@@ -27,7 +27,7 @@ template <class Real>
 struct Extremes {
   using Bits = typename bits_of<Real>::type;
   Bits largest;             ///< at least the bits of infinity: something is not finite
-  Bits smallest_minus_one;  ///< of the smallest but zero; the largest of all Bits if there is none
+  Bits smallest_minus_one;  ///< of the smallest but zero; all bits but the top one if there is none
 };
 
 /// How a sum of values and a sum of products come back: as integers times powers of two.
@@ -50,31 +50,37 @@ struct Grid<double> {
   static constexpr std::array<int, 5> product{-44, -68, -92, -116, -140};
 };
 
-/// Exact sums of values within the window; see Grid.
+/// Columns of one call; a multiple of 16.
+template <class Real>
+constexpr std::size_t kMostColumns = sizeof(Real) == 4 ? 512 : 256;
+
+/// Exact sums of values within the window; see Grid. The exponents are guesses: every call returns
+/// the extremes of what it summed, and only if they fit the guesses are the sums right.
 template <class Real>
 struct Sums {
+  using Bits = typename bits_of<Real>::type;
+
   /// Most values for one call along a run.
   std::size_t chunk;
   Extremes<Real> (*extremes)(const Real* x, std::size_t n);
-  /// sum x, sum x^2
-  void (*moments)(const Real* x, std::size_t n, int e, std::int64_t* sum,
-                  std::int64_t* sum_squares);
-  /// sum dy, sum dy * x
+  /// sum x, sum x^2. Returns the extremes of x.
+  Extremes<Real> (*moments)(const Real* x, std::size_t n, int e, std::int64_t* sum,
+                            std::int64_t* sum_squares);
+  /// sum dy, sum dy * x. Stores the extremes of x and dy.
   void (*products)(const Real* x, const Real* dy, std::size_t n, int e_x, int e_dy,
-                   std::int64_t* sum_dy, std::int64_t* sum_products);
+                   std::int64_t* sum_dy, std::int64_t* sum_products, Extremes<Real>* extremes);
 
-  /// The same for each column of rows x width values, rows `stride` values apart; width % 16 == 0.
-  /// Term t of column c stands at [t * width + c].
+  /// The same for each column of rows x width values, rows `stride` values apart; width % 16 == 0
+  /// and at most kMostColumns. Term t of column c stands at [t * width + c].
   std::size_t chunk_rows;
-  void (*extremes_columns)(const Real* x, std::size_t stride, std::size_t rows, std::size_t width,
-                           typename bits_of<Real>::type* largest,
-                           typename bits_of<Real>::type* smallest_minus_one);
   void (*moments_columns)(const Real* x, std::size_t stride, std::size_t rows, std::size_t width,
-                          const int* e, std::int64_t* sum, std::int64_t* sum_squares);
+                          const int* e, std::int64_t* sum, std::int64_t* sum_squares,
+                          Extremes<Real>* extremes);
   void (*products_columns)(const Real* x, std::size_t x_stride, const Real* dy,
                            std::size_t dy_stride, std::size_t rows, std::size_t width,
                            const int* e_x, const int* e_dy, std::int64_t* sum_dy,
-                           std::int64_t* sum_products);
+                           std::int64_t* sum_products, Extremes<Real>* x_extremes,
+                           Extremes<Real>* dy_extremes);
 };
 
 /// Constants of y = ((x - mean) - mean_lo) * scale + beta: of one channel (Value = double), or one
