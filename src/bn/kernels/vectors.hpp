@@ -1,0 +1,122 @@
+// Vectors of doubles of this instruction set's width, and what lies around them.
+#pragma once
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#include "bn/kernels/kernels.hpp"
+
+namespace bn::kernels::BN_KERNEL_SET {
+namespace {
+
+using std::int64_t;
+using std::size_t;
+using std::uint16_t;
+using std::uint32_t;
+using std::uint64_t;
+using std::uint8_t;
+
+constexpr size_t kLanes = BN_VECTOR_BYTES / sizeof(double);
+using Doubles = double __attribute__((vector_size(BN_VECTOR_BYTES)));
+using Floats = float __attribute__((vector_size(BN_VECTOR_BYTES / 2)));
+
+inline __attribute__((always_inline)) Doubles load(const double* p) {
+  Doubles v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+// GCC 12 converts a vector in two halves unless it is told how.
+inline __attribute__((always_inline)) Doubles load(const float* p) {
+#if defined(__AVX512F__)
+  return _mm512_cvtps_pd(_mm256_loadu_ps(p));
+#elif defined(__AVX2__)
+  return _mm256_cvtps_pd(_mm_loadu_ps(p));
+#else
+  Floats v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return __builtin_convertvector(v, Doubles);
+#endif
+}
+
+inline __attribute__((always_inline)) Floats to_floats(Doubles v) {
+#if defined(__AVX512F__)
+  return _mm512_cvtpd_ps(v);
+#elif defined(__AVX2__)
+  return _mm256_cvtpd_ps(v);
+#else
+  return __builtin_convertvector(v, Floats);
+#endif
+}
+
+inline __attribute__((always_inline)) Doubles broadcast(double value) { return value - Doubles{}; }
+
+template <class Lane>
+Doubles each_lane(Lane lane) {
+  double values[kLanes];
+  for (size_t l = 0; l < kLanes; ++l) values[l] = lane(l);
+  return load(values);
+}
+
+// 2^exponent; down to subnormal ones, which scale the largest doubles.
+double power_of_two(int exponent) {
+  const uint64_t bits = exponent >= -1022 ? static_cast<uint64_t>(exponent + 1023) << 52
+                                          : uint64_t{1} << (exponent + 1074);
+  double value;
+  __builtin_memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+// Loops take two vectors at a time: that hides the latency of additions.
+constexpr size_t kUnroll = 2;
+constexpr size_t kStep = kUnroll * kLanes;
+
+// Asks for the step that a loop over memory comes to after some hundred instructions: the
+// hardware's own prefetching leaves the memory idle while a core computes.
+template <class Real>
+inline __attribute__((always_inline)) void prefetch(const Real* p) {
+  for (size_t line = 0; line < kStep * sizeof(Real); line += 64) {
+    __builtin_prefetch(reinterpret_cast<const char*>(p) + line);
+  }
+}
+
+// How far ahead along a run.
+template <class Real>
+constexpr size_t kAhead = 2048 / sizeof(Real);
+
+template <class Real>
+struct bit_vector;
+template <>
+struct bit_vector<float> {
+  using type = uint32_t __attribute__((vector_size(BN_VECTOR_BYTES)));
+};
+template <>
+struct bit_vector<double> {
+  using type = uint64_t __attribute__((vector_size(BN_VECTOR_BYTES)));
+};
+
+// What a vector of doubles becomes as results, and their bits.
+template <class Real>
+struct result_vector;
+template <>
+struct result_vector<float> {
+  using type = Floats;
+  using bits = uint32_t __attribute__((vector_size(BN_VECTOR_BYTES / 2)));
+};
+template <>
+struct result_vector<double> {
+  using type = Doubles;
+  using bits = uint64_t __attribute__((vector_size(BN_VECTOR_BYTES)));
+};
+
+// The bits of a value without its sign.
+template <class Real>
+inline __attribute__((always_inline)) typename bits_of<Real>::type magnitude(const Real& value) {
+  typename bits_of<Real>::type bits;
+  __builtin_memcpy(&bits, &value, sizeof bits);
+  return bits & ~(typename bits_of<Real>::type{1} << (8 * sizeof(Real) - 1));
+}
+
+}  // namespace
+}  // namespace bn::kernels::BN_KERNEL_SET
