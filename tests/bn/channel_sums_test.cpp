@@ -114,6 +114,8 @@ TEST_CASE("sums of products are exact for every pair of dtypes") {
   constexpr std::pair<Kind, Kind> kKinds[] = {{Kind::normal, Kind::normal},
                                               {Kind::far_mean, Kind::alternating},
                                               {Kind::mixed, Kind::normal},
+                                              {Kind::drifting, Kind::alternating},
+                                              {Kind::normal, Kind::drifting},
                                               {Kind::normal, Kind::mixed},
                                               {Kind::whole_range, Kind::whole_range},
                                               {Kind::extremes, Kind::extremes},
@@ -140,6 +142,8 @@ TEST_CASE("sums of products are exact at every length along runs and across colu
       INFO(bn::name(dtype) << " " << support::text(view));
       REQUIRE(products_differ(view, data::make(dtype, view, Kind::normal, 1),
                               data::make(dtype, view, Kind::mixed, 2)) == "");
+      REQUIRE(products_differ(view, data::make(dtype, view, Kind::drifting, 3),
+                              data::make(dtype, view, Kind::drifting, 4)) == "");
     };
     for (const View& view : kRuns) check(view);
     for (const View& view : kColumns) check(view);

@@ -60,6 +60,12 @@ double floating(Random& random, Dtype dtype, Kind kind, std::uint64_t variant, s
     }
     case Kind::alternating:
       return (i % 2 == 0 ? 1 : -1) * (1 + 1e-3 * random.unit());
+    case Kind::drifting: {
+      const auto stage = static_cast<int>(i / 90 % 12);
+      if (stage == 4) return 0;
+      const int rise = stage < 6 ? stage : 12 - stage;
+      return with_exponent(random, dtype, (half ? 2 : 9) * (rise - 3) - random.between(0, 3));
+    }
     case Kind::mixed:
       return i % 700 == 5 ? with_exponent(random, dtype, half ? -20 : -40) : random.normal();
     case Kind::window_edge: {
@@ -120,6 +126,8 @@ std::int64_t integer(Random& random, Dtype dtype, Kind kind, std::uint64_t varia
     case Kind::alternating:
     case Kind::cancellation:
       return i % 2 == 0 ? highest : lowest + 1;
+    case Kind::drifting:
+      return static_cast<std::int64_t>((i / 90 % 5) * (range.highest / 5));
     case Kind::mixed:
     case Kind::window_edge:
       return random.below(3) == 0 ? static_cast<std::int64_t>(random.below(3)) : far;
@@ -248,9 +256,9 @@ IntegerRange integer_range(Dtype dtype) {
 
 std::string name(Kind kind) {
   constexpr const char* kNames[] = {
-      "normal",      "far mean",    "outlier first", "small integers", "constant",
-      "alternating", "mixed",       "window edge",   "huge and tiny",  "cancellation",
-      "denormals",   "whole range", "extremes",      "zeros"};
+      "normal",       "far mean",  "outlier first", "small integers", "constant",
+      "alternating",  "drifting",  "mixed",         "window edge",    "huge and tiny",
+      "cancellation", "denormals", "whole range",   "extremes",       "zeros"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

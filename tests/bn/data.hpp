@@ -91,6 +91,7 @@ enum class Kind {
   small_integers,  ///< products are exact in any order
   constant,        ///< 0.1, 100, 1e7, 1e30 by channel
   alternating,     ///< signs alternate, sums cancel
+  drifting,        ///< magnitudes that rise, fall and vanish along the channel
   mixed,           ///< most chunks within the fast path's window, some beyond
   window_edge,     ///< exponents that just fit the fast path's window, or just not
   huge_and_tiny,   ///< one huge value among tiny ones
@@ -100,11 +101,11 @@ enum class Kind {
   extremes,     ///< the largest and the smallest of the dtype
   zeros,
 };
-inline constexpr Kind kAll[] = {Kind::normal,         Kind::far_mean,    Kind::outlier_first,
-                                Kind::small_integers, Kind::constant,    Kind::alternating,
-                                Kind::mixed,          Kind::window_edge, Kind::huge_and_tiny,
-                                Kind::cancellation,   Kind::denormals,   Kind::whole_range,
-                                Kind::extremes,       Kind::zeros};
+inline constexpr Kind kAll[] = {Kind::normal,         Kind::far_mean,     Kind::outlier_first,
+                                Kind::small_integers, Kind::constant,     Kind::alternating,
+                                Kind::drifting,       Kind::mixed,        Kind::window_edge,
+                                Kind::huge_and_tiny,  Kind::cancellation, Kind::denormals,
+                                Kind::whole_range,    Kind::extremes,     Kind::zeros};
 [[nodiscard]] std::string name(Kind kind);
 
 /// `variant`: other values of the same kind; decides the constant and the spread at the edge.
