@@ -160,18 +160,30 @@ std::size_t repeats(const Tile& tile, bool contiguous) {
   return contiguous && width < kPiece ? kPiece / width : 1;
 }
 
-// The channels' constants, one a column.
+// A constant of the tile's channels, one a column: the channels' own where those are the columns.
 template <class T>
-std::vector<T> expand(const std::vector<T>& channels, const Tile& tile, std::size_t repeats) {
-  std::vector<T> columns;
-  columns.reserve(tile.row_size() * repeats);
-  for (std::size_t k = 0; k < repeats; ++k) {
-    for (std::size_t c = 0; c < tile.channel.count; ++c) {
-      columns.insert(columns.end(), tile.inner.count, channels[tile.channel.begin + c]);
+class ColumnsOf {
+ public:
+  ColumnsOf(const std::vector<T>& channels, const Tile& tile, std::size_t repeats)
+      : values_(channels.data() + tile.channel.begin) {
+    if (tile.inner.count == 1 && repeats == 1) return;
+    expanded_.reserve(tile.row_size() * repeats);
+    for (std::size_t k = 0; k < repeats; ++k) {
+      for (std::size_t c = 0; c < tile.channel.count; ++c) {
+        expanded_.insert(expanded_.end(), tile.inner.count, channels[tile.channel.begin + c]);
+      }
     }
+    values_ = expanded_.data();
   }
-  return columns;
-}
+  ColumnsOf(const ColumnsOf&) = delete;
+  ColumnsOf& operator=(const ColumnsOf&) = delete;
+
+  [[nodiscard]] const T* from(std::size_t column) const { return values_ + column; }
+
+ private:
+  const T* values_;
+  std::vector<T> expanded_;
+};
 
 // Whether the tile has a channel that is not seen as it is.
 bool any_moved(const std::vector<Origin>& origins, const Tile& tile) {
@@ -221,18 +233,17 @@ std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype 
   }
   const std::size_t rows = repeats(
       tile, x.rows.stride == tile.row_size() * x_size && y.stride == tile.row_size() * y_size);
-  AffineChannels columns(0);
-  columns.mean = expand(k.mean, tile, rows);
-  columns.mean_lo = expand(k.mean_lo, tile, rows);
-  if (moved) columns.origin = expand(k.origin, tile, rows);
-  columns.scale = expand(k.scale, tile, rows);
-  columns.beta = expand(k.beta, tile, rows);
-  walk_columns(tile, rows, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t offset) {
-    const Affine<Columns> constants{&columns.mean[offset], &columns.mean_lo[offset],
-                                    &columns.scale[offset], &columns.beta[offset]};
-    overflows += normalise_piece<Columns>(
-        x.dtype, x_at(r, i), n, constants,
-        Origins<Columns>{moved ? &columns.origin[offset] : nullptr}, dtype, y_at(r, i));
+  const ColumnsOf mean(k.mean, tile, rows);
+  const ColumnsOf mean_lo(k.mean_lo, tile, rows);
+  const ColumnsOf origin(k.origin, tile, rows);
+  const ColumnsOf scale(k.scale, tile, rows);
+  const ColumnsOf beta(k.beta, tile, rows);
+  walk_columns(tile, rows, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t column) {
+    const Affine<Columns> constants{mean.from(column), mean_lo.from(column), scale.from(column),
+                                    beta.from(column)};
+    overflows += normalise_piece<Columns>(x.dtype, x_at(r, i), n, constants,
+                                          Origins<Columns>{moved ? origin.from(column) : nullptr},
+                                          dtype, y_at(r, i));
   });
   return overflows;
 }
@@ -266,23 +277,21 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
   const std::size_t rows =
       repeats(tile, x.rows.stride == width * x_size && dy.rows.stride == width * dy_size &&
                         dx.stride == width * dx_size);
-  GradientChannels columns(0);
-  columns.mean = expand(k.mean, tile, rows);
-  columns.mean_lo = expand(k.mean_lo, tile, rows);
-  if (moved) columns.origin = expand(k.origin, tile, rows);
-  columns.scale = expand(k.scale, tile, rows);
-  columns.scale_lo = expand(k.scale_lo, tile, rows);
-  columns.offset = expand(k.offset, tile, rows);
-  columns.offset_lo = expand(k.offset_lo, tile, rows);
-  columns.slope = expand(k.slope, tile, rows);
-  columns.slope_lo = expand(k.slope_lo, tile, rows);
-  walk_columns(tile, rows, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t offset) {
+  const ColumnsOf mean(k.mean, tile, rows);
+  const ColumnsOf mean_lo(k.mean_lo, tile, rows);
+  const ColumnsOf origin(k.origin, tile, rows);
+  const ColumnsOf scale(k.scale, tile, rows);
+  const ColumnsOf scale_lo(k.scale_lo, tile, rows);
+  const ColumnsOf offset(k.offset, tile, rows);
+  const ColumnsOf offset_lo(k.offset_lo, tile, rows);
+  const ColumnsOf slope(k.slope, tile, rows);
+  const ColumnsOf slope_lo(k.slope_lo, tile, rows);
+  walk_columns(tile, rows, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t column) {
     piece(r, i, n,
-          Gradient<Columns>{&columns.mean[offset], &columns.mean_lo[offset], &columns.scale[offset],
-                            &columns.scale_lo[offset], &columns.offset[offset],
-                            &columns.offset_lo[offset], &columns.slope[offset],
-                            &columns.slope_lo[offset]},
-          Origins<Columns>{moved ? &columns.origin[offset] : nullptr});
+          Gradient<Columns>{mean.from(column), mean_lo.from(column), scale.from(column),
+                            scale_lo.from(column), offset.from(column), offset_lo.from(column),
+                            slope.from(column), slope_lo.from(column)},
+          Origins<Columns>{moved ? origin.from(column) : nullptr});
   });
   return overflows;
 }

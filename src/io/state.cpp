@@ -206,8 +206,10 @@ State parse_state(std::string_view text, std::string_view file) {
 
 State read_state(const std::string& path) { return read_state(open_input(path), path); }
 
-State read_state(const InputFile& file, const std::string& path) {
-  State state = parse_state(read_text(file), file.name);
+State read_state(const InputFile& file, const std::string& path, const State* before) {
+  std::string text = read_text(file);
+  State state = before != nullptr && before->text == text ? *before : parse_state(text, file.name);
+  state.text = std::move(text);
   state.path = path;
   if (state.gamma_file) state.gamma = read_parameter("gamma", *state.gamma_file, path, file.name);
   if (state.beta_file) state.beta = read_parameter("beta", *state.beta_file, path, file.name);

@@ -18,6 +18,7 @@ namespace bn::io {
 /// A state file's values, checked, with the defaults in place of absent keys.
 struct State {
   std::string path;  ///< where it was read from; empty for a new one
+  std::string text;  ///< what was read
 
   std::optional<Mode> mode;
   std::ptrdiff_t axis = 1;
@@ -53,8 +54,11 @@ struct State {
 /// as a whole. Throws Error (input; system where it cannot be read).
 [[nodiscard]] State read_state(const std::string& path);
 
-/// The same from a state file that is open; `path` is where it lies.
-[[nodiscard]] State read_state(const InputFile& file, const std::string& path);
+/// The same from a state file that is open; `path` is where it lies. With `before`, what was read
+/// from there earlier, text that is still the same is not parsed again: that takes most of the time
+/// of a state with many channels.
+[[nodiscard]] State read_state(const InputFile& file, const std::string& path,
+                               const State* before = nullptr);
 
 /// One key a line, in the order of `document`; parse_state() gives the same state again.
 [[nodiscard]] std::string format_state(const State& state);

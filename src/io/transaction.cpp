@@ -121,7 +121,7 @@ void Transaction::commit(std::size_t channels, const Change& change) {
   if (in_place_) {
     lock.emplace(state_->path, options_.lock_timeout);
     require_unmoved();
-    next = read_state(lock->file(), state_->path);
+    next = read_state(lock->file(), state_->path, &*state_);
     require_same_conventions(*state_, next);
   }
   write_state(std::move(next), channels, change);
