@@ -27,9 +27,13 @@ struct BackwardResult {
 ///
 /// x, dy: the same view, of any dtype each. gamma: shape (C,). batch: the exact sums of x from the
 /// forward pass, or null to compute them here. dx: floating, may be dy's or x's own memory, or
-/// null. Error: dbeta correctly rounded, dgamma 1 ulp; dx, in ulp of the largest of its three terms
-/// and itself: float16 and float32 0.5001, float64 4. Throws NonFiniteError, SingleValueError (m =
-/// 1), RangeError; dx is then unspecified. m = 0: dgamma and dbeta are zero.
+/// null.
+///
+/// Error: dbeta correctly rounded, dgamma 1 ulp; dx, in ulp of the largest of its three terms and
+/// itself: float16 and float32 0.5001, float64 4; for eps of 1e-290 or more.
+///
+/// m = 0: dgamma and dbeta are zero. Throws NonFiniteError, SingleValueError (m = 1), RangeError;
+/// dx is then unspecified.
 BackwardResult backward_train(const View& view, Source& x, Source& dy, const Sums* batch,
                               std::span<const double> gamma, double eps, Sink* dx,
                               const Execution& execution = {});

@@ -44,8 +44,7 @@ std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
-Tiling Tiling::contiguous(const View& view, std::size_t element_bytes, std::size_t bytes) {
-  const std::size_t elements = std::max<std::size_t>(1, bytes / element_bytes);
+Tiling Tiling::contiguous(const View& view, std::size_t elements) {
   const std::size_t row = view.channel * view.inner;
   Tiling tiling{view, 1, std::max<std::size_t>(1, view.channel),
                 std::max<std::size_t>(1, view.inner)};
@@ -81,8 +80,8 @@ Blocking make_blocking(const View& view, std::size_t element_bytes, bool copies,
   const std::size_t bytes = view.size() * element_bytes;
   blocking.threads =
       static_cast<unsigned>(std::clamp<std::size_t>(bytes / kPerThread, 1, std::max(1U, threads)));
-  blocking.stream = Tiling::contiguous(view, element_bytes,
-                                       std::min(stream_bytes(), kBuffers / 2 / blocking.threads));
+  blocking.tile_elements = std::max<std::size_t>(
+      1, std::min(stream_bytes(), kBuffers / 2 / blocking.threads) / element_bytes);
 
   // Channels a group: enough for a run, few enough for every thread to have several groups.
   const std::size_t channels = std::max<std::size_t>(1, view.channel);
@@ -92,12 +91,15 @@ Blocking make_blocking(const View& view, std::size_t element_bytes, bool copies,
     return std::min(divide_up(run_bytes, channel_run), kMostChannels);
   };
   const std::size_t for_threads = divide_up(channels, kGroupsPerThread * blocking.threads);
+  const std::size_t least = std::min(channels, channels_for(run.least));
+  const std::size_t fitting =
+      kBuffers / blocking.threads / std::max<std::size_t>(1, view.m() * element_bytes);
   const std::size_t step =
-      std::min({channels, channels_for(run.best), std::max(for_threads, channels_for(run.least))});
-  blocking.resident = step * view.m() * element_bytes <= kBuffers / blocking.threads &&
-                      (blocking.threads == 1 || step < channels);
+      std::min({channels, channels_for(run.best), std::max(for_threads, least), fitting});
+  blocking.resident = step >= least && (blocking.threads == 1 || step < channels);
   blocking.groups = {view, std::max<std::size_t>(1, view.outer),
-                     blocking.resident ? step : channels, std::max<std::size_t>(1, view.inner)};
+                     blocking.resident ? step : std::min(channels, kMostChannels),
+                     std::max<std::size_t>(1, view.inner)};
   return blocking;
 }
 

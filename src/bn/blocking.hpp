@@ -14,9 +14,8 @@ struct Tiling {
   std::size_t channel_step = 1;
   std::size_t inner_step = 1;
 
-  /// Tiles of about `bytes`, each contiguous in memory, in memory order.
-  [[nodiscard]] static Tiling contiguous(const View& view, std::size_t element_bytes,
-                                         std::size_t bytes);
+  /// Tiles of at most about `elements`, each contiguous in memory, in memory order.
+  [[nodiscard]] static Tiling contiguous(const View& view, std::size_t elements);
 
   [[nodiscard]] std::size_t count() const;
   /// Tile number `index`: of ascending position in memory where the tiles are contiguous.
@@ -27,14 +26,15 @@ struct Tiling {
 struct Blocking {
   unsigned threads = 1;
 
-  /// Where a few channels fit a thread's buffer, they are loaded once and stay there from the sums
-  /// to the results: each tile of `groups` has all values of its channels. Otherwise `groups` is
-  /// one tile and the array is read twice, in the tiles of `stream`.
-  bool resident = false;
+  /// Channels that are summed together, each tile with all of their values. Resident: such a tile
+  /// fits a thread's buffer, so that it is loaded once and stays there from the sums to the
+  /// results. Else all threads sum one group after the other, and the array is read again for the
+  /// results.
   Tiling groups;
+  bool resident = false;
 
-  /// Contiguous tiles that stay in a core's own cache while they are worked on.
-  Tiling stream;
+  /// Of smaller tiles, which stay in a core's own cache while they are worked on.
+  std::size_t tile_elements = 1;
 };
 
 /// element_bytes: of all arrays that are read together. copies: whether reading them costs system

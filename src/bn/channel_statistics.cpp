@@ -11,6 +11,7 @@ ChannelStatistics channel_statistics(const Dyadic& sum, const Dyadic& sum_square
   Dyadic deviation = Dyadic(Integer(count), 0) * sum_squares;
   deviation -= sum * sum;
   ChannelStatistics result;
+  result.constant = deviation.integer().is_zero();
   result.mean = quotient(sum, count);
   result.var = quotient(deviation, count, count);
   result.var_unbiased = count > 1 ? quotient(deviation, count, count - 1).hi

@@ -12,6 +12,7 @@ struct ChannelStatistics {
   DoubleDouble mean;
   DoubleDouble var;         ///< biased
   double var_unbiased = 0;  ///< NaN where m = 1
+  bool constant = false;    ///< all values are the same
 };
 
 /// mean = S/m, var = (m Q - S^2)/m^2, var_unbiased = (m Q - S^2)/(m (m - 1)) for S = sum x and

@@ -31,13 +31,19 @@ class Forward : public Computation {
   [[nodiscard]] std::uint64_t x_checksum() const { return x_checksum_; }
 
  protected:
-  void set(std::size_t c, const Centre& centre, DoubleDouble var) {
+  void set(std::size_t c, const Centre& centre, DoubleDouble var, bool constant) {
     const DoubleDouble inv_std = inverse_sqrt(var + parameters_.eps);
+    const double scale = (inv_std * parameters_.gamma[c]).hi / centre.origin.factor;
     constants_.origin[c] = centre.origin;
     constants_.mean[c] = centre.mean.hi;
     constants_.mean_lo[c] = centre.mean.lo;
-    constants_.scale[c] = (inv_std * parameters_.gamma[c]).hi / centre.origin.factor;
+    constants_.scale[c] = constant ? 0 : scale;  // x - mean is 0, and y beta whatever the scale is
     constants_.beta[c] = parameters_.beta[c];
+  }
+  void check_scale() const {
+    for (std::size_t c = 0; c < constants_.scale.size(); ++c) {
+      if (!std::isfinite(constants_.scale[c])) throw RangeError("gamma * inv_std", c);
+    }
   }
   void add_checksum(const View& view, const Tile& tile, const Block& x) {
     if (with_checksum_) x_checksum_ += checksum(view, tile, x.dtype, x.rows);
@@ -67,9 +73,15 @@ class ForwardTrain : public Forward {
     auto [sum, sum_squares] = sums[0].take(c);
     const ChannelStatistics statistics = channel_statistics(sum, sum_squares, result_.sums.count);
     result_.statistics.set(c, statistics);
-    set(c, batch_centre(x_, sum, result_.sums.count, statistics), statistics.var);
+    set(c, batch_centre(x_, sum, result_.sums.count, statistics), statistics.var,
+        statistics.constant);
     result_.sums.sum[c] = std::move(sum);
     result_.sums.sum_squares[c] = std::move(sum_squares);
+  }
+
+  void check() const override {
+    result_.statistics.check_range();
+    check_scale();
   }
 
  private:
@@ -84,7 +96,7 @@ class ForwardTest : public Forward {
               const Execution& execution)
       : Forward(view, parameters, execution) {
     for (std::size_t c = 0; c < view.channel; ++c) {
-      set(c, running_centre(x, running_mean[c]), {running_var[c], 0});
+      set(c, running_centre(x, running_mean[c]), {running_var[c], 0}, false);
     }
   }
 
@@ -114,7 +126,6 @@ ForwardResult forward_train(const View& view, Source& x, const Parameters& param
   ForwardTrain computation(view, x.dtype(), parameters, execution, result);
   const std::array<Source*, 1> sources{&x};
   sum_and_apply(view, sources, computation, &y, execution);
-  result.statistics.check_range();
   result.overflows = computation.overflows();
   result.x_checksum = computation.x_checksum();
   return result;

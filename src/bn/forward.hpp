@@ -29,9 +29,12 @@ struct ForwardResult {
 /// and the biased var of the batch itself (Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1).
 ///
 /// x, y: the same view, of any dtype each (y: floating); y may be x's own memory.
+///
 /// Error of y, measured in ulp of the largest of gamma * x_hat, beta and y: float16 and float32
-/// 0.5001, float64 4. A constant channel gives beta exactly. m = 0: nothing to do. Throws
-/// NonFiniteError, SingleValueError (m = 1), RangeError; y is then unspecified.
+/// 0.5001, float64 4, for eps of 1e-290 or more. A constant channel gives beta exactly.
+///
+/// m = 0: nothing to do. Throws NonFiniteError, SingleValueError (m = 1), RangeError; y is then
+/// unspecified.
 ForwardResult forward_train(const View& view, Source& x, const Parameters& parameters, Sink& y,
                             const Execution& execution = {});
 

@@ -84,6 +84,7 @@ class Passes {
       sum_stream();
     }
     first_non_finite_.throw_if_met();
+    computation_.check();
     if (sink_ != nullptr && !fused) apply_stream();
   }
 
@@ -148,39 +149,51 @@ class Passes {
     });
   }
 
-  // All channels at once, the array cut into tiles that any thread takes.
+  // One group after the other, each cut into tiles that any thread takes.
   void sum_stream() {
     std::vector<std::vector<ChannelSums>> sums(threads_.size());
-    parallel_for(blocking_.threads, blocking_.stream.count(), [&](unsigned thread, std::size_t i) {
-      if (sums[thread].empty()) sums[thread] = make_sums({0, view_.channel});
-      const Tile tile = blocking_.stream.tile(i);
-      const Blocks blocks = load(thread, tile);
-      try {
-        computation_.add_to(view_, sums[thread], tile, used(blocks));
-      } catch (const NonFiniteError& error) {
-        first_non_finite_.offer(error);
+    for (std::size_t g = 0; g < blocking_.groups.count(); ++g) {
+      const Range channels = blocking_.groups.tile(g).channel;
+      const Tiling tiles =
+          Tiling::contiguous({view_.outer, channels.count, view_.inner}, blocking_.tile_elements);
+      for (std::vector<ChannelSums>& of_thread : sums) {
+        for (ChannelSums& each : of_thread) each.restart(channels);
       }
-    });
-    if (first_non_finite_.met()) return;
-    std::erase_if(sums, [](const auto& of_thread) { return of_thread.empty(); });
-    if (sums.empty()) sums.push_back(make_sums({0, view_.channel}));
+      parallel_for(blocking_.threads, tiles.count(), [&](unsigned thread, std::size_t i) {
+        if (sums[thread].empty()) sums[thread] = make_sums(channels);
+        Tile tile = tiles.tile(i);
+        tile.channel.begin += channels.begin;
+        const Blocks blocks = load(thread, tile);
+        try {
+          computation_.add_to(view_, sums[thread], tile, used(blocks));
+        } catch (const NonFiniteError& error) {
+          first_non_finite_.offer(error);
+        }
+      });
+      if (!first_non_finite_.met()) finish_group(channels, sums);
+    }
+  }
+
+  void finish_group(Range channels, std::vector<std::vector<ChannelSums>>& sums) {
+    if (sums[0].empty()) sums[0] = make_sums(channels);
     for (std::size_t t = 1; t < sums.size(); ++t) {
-      for (std::size_t i = 0; i < sums[0].size(); ++i) sums[0][i] += sums[t][i];
+      for (std::size_t i = 0; i < sums[t].size(); ++i) sums[0][i] += sums[t][i];
+      sums[t].clear();
     }
     constexpr std::size_t kChannels = 64;
-    parallel_for(blocking_.threads, (view_.channel + kChannels - 1) / kChannels,
+    parallel_for(blocking_.threads, (channels.count + kChannels - 1) / kChannels,
                  [&](unsigned, std::size_t i) {
-                   const std::size_t end = std::min(view_.channel, (i + 1) * kChannels);
-                   for (std::size_t c = i * kChannels; c < end; ++c) {
-                     computation_.finish(c, sums[0]);
-                   }
+                   const std::size_t begin = channels.begin + i * kChannels;
+                   const std::size_t end = std::min(channels.end(), begin + kChannels);
+                   for (std::size_t c = begin; c < end; ++c) computation_.finish(c, sums[0]);
                  });
   }
 
   void apply_stream() {
     const unsigned threads = streamed_ || sink_streamed_ ? 1 : blocking_.threads;
-    parallel_for(threads, blocking_.stream.count(), [&](unsigned thread, std::size_t i) {
-      const Tile tile = blocking_.stream.tile(i);
+    const Tiling tiles = Tiling::contiguous(view_, blocking_.tile_elements);
+    parallel_for(threads, tiles.count(), [&](unsigned thread, std::size_t i) {
+      const Tile tile = tiles.tile(i);
       apply_tile(thread, tile, load(thread, tile));
     });
   }

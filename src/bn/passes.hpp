@@ -27,6 +27,9 @@ class Computation {
                       std::span<const Block> blocks) = 0;
   /// Everything about a channel that its sums decide.
   virtual void finish(std::size_t channel, std::span<ChannelSums> sums) = 0;
+  /// Called once when all channels are finished, and before anything leaves through a stream.
+  /// Throws where a channel has no results.
+  virtual void check() const {}
   /// The results of a tile whose channels are finished.
   virtual void apply(const View& view, const Tile& tile, std::span<const Block> blocks, Dtype dtype,
                      MutableRows results) = 0;

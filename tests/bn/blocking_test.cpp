@@ -42,9 +42,9 @@ std::string wrong(const Tiling& tiling) {
 
 TEST_CASE("contiguous tiles follow one another through all of memory") {
   for (const View& view : {View{6, 5, 40}, View{50, 40, 1}, View{1, 1, 700}, View{3, 2, 90}}) {
-    for (const std::size_t bytes : {1U, 16U, 200U, 3000U, 1000000U}) {
-      INFO(support::text(view) << " " << bytes);
-      const Tiling tiling = Tiling::contiguous(view, 4, bytes);
+    for (const std::size_t elements : {1U, 4U, 50U, 750U, 250000U}) {
+      INFO(support::text(view) << " " << elements);
+      const Tiling tiling = Tiling::contiguous(view, elements);
       REQUIRE(wrong(tiling) == "");
       std::size_t next = 0;
       for (std::size_t i = 0; i < tiling.count(); ++i) {
@@ -52,7 +52,7 @@ TEST_CASE("contiguous tiles follow one another through all of memory") {
         REQUIRE(tile.position(view, 0) == next);
         REQUIRE((tile.outer.count == 1 || tile.row_size() == view.channel * view.inner));
         next += tile.size();
-        REQUIRE(tile.size() * 4 <= std::max<std::size_t>(bytes, 4));
+        REQUIRE(tile.size() <= elements);
       }
     }
   }
@@ -60,19 +60,17 @@ TEST_CASE("contiguous tiles follow one another through all of memory") {
 
 TEST_CASE("no tiles cover an empty view") {
   for (const View& view : {View{0, 3, 4}, View{3, 0, 4}, View{3, 4, 0}}) {
-    REQUIRE(Tiling::contiguous(view, 4, 100).count() == 0);
-    REQUIRE(bn::make_blocking(view, 4, true, 3).stream.count() == 0);
+    REQUIRE(Tiling::contiguous(view, 25).count() == 0);
     REQUIRE(bn::make_blocking(view, 4, true, 3).groups.count() == 0);
   }
 }
 
-TEST_CASE("groups and stream cover every element once") {
-  for (const View& view :
-       {View{6, 50, 400}, View{500, 40, 1}, View{1, 1, 70000}, View{7, 300, 9}}) {
+TEST_CASE("groups cover every element once") {
+  for (const View& view : {View{6, 50, 400}, View{500, 40, 1}, View{1, 1, 70000}, View{7, 300, 9},
+                           View{3, 10000, 1}}) {
     for (const bool copies : {false, true}) {
       for (const unsigned threads : {1U, 2U, 64U}) {
         const bn::Blocking blocking = bn::make_blocking(view, 8, copies, threads);
-        REQUIRE(wrong(blocking.stream) == "");
         REQUIRE(wrong(blocking.groups) == "");
       }
     }
@@ -89,16 +87,32 @@ TEST_CASE("buffers of all threads together stay within 40 MiB, whatever the shap
           REQUIRE(blocking.threads >= 1);
           REQUIRE(blocking.threads <= threads);
           const std::size_t limit = (std::size_t{40} << 20) / blocking.threads;
-          REQUIRE(blocking.stream.tile(0).size() * element_bytes <= std::max(limit, element_bytes));
+          REQUIRE(blocking.tile_elements * element_bytes <= std::max(limit, element_bytes));
           if (blocking.resident) {
             REQUIRE(blocking.groups.tile(0).size() * element_bytes <= limit);
             REQUIRE(blocking.groups.tile(0).outer.count == view.outer);
             REQUIRE(blocking.groups.tile(0).inner.count == view.inner);
           } else {
-            REQUIRE(blocking.groups.count() == 1);
+            REQUIRE(blocking.groups.channel_step <= 4096);
           }
         }
       }
+    }
+  }
+}
+
+TEST_CASE("what is read from files is never cut into short pieces") {
+  constexpr std::size_t kLeast = std::size_t{16} << 10;
+  for (const View& view : kViews) {
+    for (const std::size_t element_bytes : {2U, 4U, 8U, 16U}) {
+      INFO(support::text(view) << " " << element_bytes);
+      const bn::Blocking blocking = bn::make_blocking(view, element_bytes, true, 2);
+      const std::size_t channels = blocking.groups.channel_step;
+      const std::size_t run = channels * view.inner * element_bytes;
+      // One thread takes whole rows, which follow one another; 4096 channels are enough for a
+      // group.
+      REQUIRE((!blocking.resident || run >= kLeast ||
+               channels >= std::min<std::size_t>(view.channel, 4096)));
     }
   }
 }

@@ -340,6 +340,41 @@ TEST_CASE("a variance beyond the range of double is an error that names the chan
   }
 }
 
+TEST_CASE("a scale beyond the range of double is an error, but not for a constant channel") {
+  const View view{4, 2, 1};
+  Array x(Dtype::float64, view.size());
+  for (std::size_t i = 0; i < x.size(); ++i) x.set(i, 0.1);
+  Layer layer(2, 1e-10);
+  layer.gamma.assign(2, 1e308);
+  const Run run = train(view, x, Dtype::float64, layer);
+  for (std::size_t i = 0; i < x.size(); ++i) REQUIRE(run.y.get(i) == layer.beta[i % 2]);
+
+  x.set(1, 0.1 + 1e-9);
+  try {
+    (void)train(view, x, Dtype::float64, layer);
+    FAIL("no error");
+  } catch (const bn::RangeError& error) {
+    REQUIRE(error.channel == 1);
+    REQUIRE(std::string(error.statistic) == "gamma * inv_std");
+  }
+}
+
+TEST_CASE("a statistic without a value is found before anything leaves through a stream") {
+  const View view{4, 3, 1};
+  Array x(Dtype::float64, view.size());
+  x.set(1, 1e200);
+  x.set(4, -1e200);
+  const Layer layer(3);
+  data::ArraySource source(x, data::Access::copying);
+  Array y(Dtype::float64, view.size());
+  for (std::size_t i = 0; i < y.size(); ++i) y.set(i, 7);
+  const Array before = y;
+  data::ArraySink sink(y, data::Access::sequential);
+  const bn::Parameters parameters{layer.gamma, layer.beta, layer.eps};
+  REQUIRE_THROWS_AS(bn::forward_train(view, source, parameters, sink), bn::RangeError);
+  REQUIRE(y == before);
+}
+
 TEST_CASE("parameters of another shape and an eps that is not positive are refused") {
   const View view{4, 3, 1};
   const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
