@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "bn/centre.hpp"
 #include "bn/check.hpp"
 #include "bn/checksum.hpp"
 #include "bn/double_double.hpp"

@@ -30,6 +30,10 @@ constexpr std::size_t kPerThread = 512 * kKiB;
 // Accumulators take about 2 KiB a channel.
 constexpr std::size_t kMostChannels = 4096;
 
+// Tiles a thread, unless they would be shorter than this.
+constexpr std::size_t kTilesPerThread = 4;
+constexpr std::size_t kLeastTile = 64 * kKiB;
+
 // Groups a thread: so that threads finish at about the same time.
 constexpr std::size_t kGroupsPerThread = 4;
 
@@ -80,8 +84,11 @@ Blocking make_blocking(const View& view, std::size_t element_bytes, bool copies,
   const std::size_t bytes = view.size() * element_bytes;
   blocking.threads =
       static_cast<unsigned>(std::clamp<std::size_t>(bytes / kPerThread, 1, std::max(1U, threads)));
-  blocking.tile_elements = std::max<std::size_t>(
-      1, std::min(stream_bytes(), kBuffers / 2 / blocking.threads) / element_bytes);
+  // A core's own cache, less where there would not be several tiles for every thread.
+  const std::size_t tile_bytes =
+      std::min({stream_bytes(), kBuffers / 2 / blocking.threads,
+                std::max(kLeastTile, bytes / (kTilesPerThread * blocking.threads))});
+  blocking.tile_elements = std::max<std::size_t>(1, tile_bytes / element_bytes);
 
   // Channels a group: enough for a run, few enough for every thread to have several groups.
   const std::size_t channels = std::max<std::size_t>(1, view.channel);

@@ -4,7 +4,6 @@
 #include <cstdint>
 
 #include "bn/dyadic.hpp"
-#include "bn/elements.hpp"
 
 namespace bn {
 
@@ -19,18 +18,5 @@ struct ChannelStatistics {
 /// Q = sum x^2: exact integers, each rounded once. count = m > 0.
 [[nodiscard]] ChannelStatistics channel_statistics(const Dyadic& sum, const Dyadic& sum_squares,
                                                    std::uint64_t count);
-
-/// Where a channel's elements are seen from, and their mean seen from there.
-struct Centre {
-  Origin origin;
-  DoubleDouble mean;
-};
-
-/// The centre of a batch of x's dtype with these sums and statistics.
-[[nodiscard]] Centre batch_centre(Dtype x, const Dyadic& sum, std::uint64_t count,
-                                  const ChannelStatistics& statistics);
-
-/// The centre for a running mean, which is taken as exact.
-[[nodiscard]] Centre running_centre(Dtype x, double running_mean);
 
 }  // namespace bn

@@ -132,12 +132,13 @@ Decoded decoded(const Real& value) {
 
 // Room for one chunk of every array, and for the results of its columns.
 struct ChannelSums::Scratch {
-  static constexpr std::size_t kValues = kColumns * 128;
-
   template <class Real>
   Real* values(std::size_t array) {
+    const kernels::Sums<Real>& kernel = sums_kernel<Real>();
+    const std::size_t most =
+        std::max(kernel.chunk, kernels::kMostColumns<Real> * kernel.chunk_rows) * sizeof(Real);
     std::vector<std::byte>& buffer = values_[array];
-    if (buffer.size() < kValues * sizeof(Real)) buffer.resize(kValues * sizeof(Real));
+    if (buffer.size() < most) buffer.resize(most);
     return reinterpret_cast<Real*>(buffer.data());
   }
 
@@ -353,14 +354,23 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
   const std::size_t width = tile.row_size();
   constexpr std::size_t kMost = kernels::kMostColumns<Real>;
 
-  // One chunk: rows x columns of each array, columns % 16 == 0; the first `used` of them count, and
-  // stand for elements `first` and following of the tile's row.
+  // One chunk: rows x columns of each array, columns % 16 == 0. The first `used` of them count.
+  // They stand for elements `first` and following of the tile's row, again and again after
+  // `period`.
   struct Chunk {
     const Real* values;
     std::size_t stride;
   };
+  // Columns that stand for the same element have the same guess, so that their sums have one grid.
+  const auto share = [](int* guess, std::size_t used, std::size_t period) {
+    if (period == used) return;
+    for (std::size_t j = period; j < used; ++j)
+      guess[j % period] = std::max(guess[j % period], guess[j]);
+    for (std::size_t j = period; j < used; ++j) guess[j] = guess[j % period];
+  };
   const auto add_chunk = [&](const std::array<Chunk, kArrays>& chunk, std::size_t rows,
-                             std::size_t columns, std::size_t first, std::size_t used) {
+                             std::size_t columns, std::size_t first, std::size_t used,
+                             std::size_t period) {
     std::array<int*, kArrays> guess;
     for (std::size_t a = 0; a < kArrays; ++a) guess[a] = scratch.guess[a].data();
     for (int attempt = 0; attempt < 2; ++attempt) {
@@ -385,6 +395,7 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
           scratch.better_guess[a][j] = fit ? guess[a][j] : exponents.guess(kRoomOfChunk);
         }
       }
+      for (std::size_t a = 0; a < kArrays; ++a) share(scratch.better_guess[a].data(), used, period);
       const auto misfits = std::count(scratch.fit.begin(), scratch.fit.begin() + columns, false);
       if (misfits <= kFewColumns || attempt == 1) break;
       for (std::size_t a = 0; a < kArrays; ++a) {
@@ -392,24 +403,28 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
       }
     }
 
-    for (std::size_t j = 0; j < used; ++j) {
-      const std::size_t channel = tile.channel.begin + (first + j) % width / tile.inner.count;
+    for (std::size_t element = 0; element < period; ++element) {
+      const std::size_t channel = tile.channel.begin + (first + element) / tile.inner.count;
       Accumulators& sums = channels_[channel - first_channel_];
-      if (!scratch.fit[j]) {
-        for (std::size_t r = 0; r < rows; ++r) {
-          const auto element = [&](const Chunk& of) {
-            return decoded(of.values[r * of.stride + j]);
-          };
-          add_element(sums, element(chunk.front()), element(chunk.back()));
+      std::array<std::int64_t, Grid::sum.size()> sum{};
+      std::array<std::int64_t, Grid::product.size()> products{};
+      for (std::size_t j = element; j < used; j += period) {
+        if (scratch.fit[j]) {
+          for (std::size_t t = 0; t < sum.size(); ++t) sum[t] += scratch.sum[t * columns + j];
+          for (std::size_t t = 0; t < products.size(); ++t) {
+            products[t] += scratch.products[t * columns + j];
+          }
+          continue;
         }
-        continue;
+        for (std::size_t r = 0; r < rows; ++r) {
+          const auto value = [&](const Chunk& of) { return decoded(of.values[r * of.stride + j]); };
+          add_element(sums, value(chunk.front()), value(chunk.back()));
+        }
       }
-      const int e = guess[kArrays - 1][j];
-      for (std::size_t t = 0; t < Grid::sum.size(); ++t) {
-        sums.values.add(scratch.sum[t * columns + j], e + Grid::sum[t]);
-      }
-      for (std::size_t t = 0; t < Grid::product.size(); ++t) {
-        sums.products.add(scratch.products[t * columns + j], guess[0][j] + e + Grid::product[t]);
+      const int e = guess[kArrays - 1][element];
+      for (std::size_t t = 0; t < sum.size(); ++t) sums.values.add(sum[t], e + Grid::sum[t]);
+      for (std::size_t t = 0; t < products.size(); ++t) {
+        sums.products.add(products[t], guess[0][element] + e + Grid::product[t]);
       }
     }
     for (std::size_t a = 0; a < kArrays; ++a) {
@@ -419,7 +434,7 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
 
   // Guesses of the exponents of every column, from a few of its rows.
   const auto guess_from = [&](const std::array<Chunk, kArrays>& chunk, std::size_t rows,
-                              std::size_t columns) {
+                              std::size_t columns, std::size_t used, std::size_t period) {
     constexpr std::size_t kSamples = 4;
     for (std::size_t a = 0; a < kArrays; ++a) {
       for (std::size_t j = 0; j < columns; ++j) {
@@ -433,6 +448,7 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
         if (largest != 0) std::frexp(largest, &exponent);
         scratch.guess[a][j] = std::max(exponent - 1, -Exponents<Real>::kBias) + kRoomOfSample;
       }
+      share(scratch.guess[a].data(), used, period);
     }
   };
 
@@ -443,6 +459,7 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
     for (std::size_t first = 0; first < row; first += kMost) {
       const std::size_t used = std::min(kMost, row - first);
       const std::size_t columns = (used + 15) / 16 * 16;
+      const std::size_t period = std::min(used, width);  // rows are one of the tile, or several
       for (std::size_t r = 0; r < count; r += kernel.chunk_rows) {
         const std::size_t rows = std::min(kernel.chunk_rows, count - r);
         std::array<Chunk, kArrays> chunk;
@@ -463,8 +480,8 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
           }
           chunk[a] = {buffer, columns};
         }
-        if (r == 0) guess_from(chunk, rows, columns);
-        add_chunk(chunk, rows, columns, first, used);
+        if (r == 0) guess_from(chunk, rows, columns, used, period);
+        add_chunk(chunk, rows, columns, first, used, period);
       }
     }
   };

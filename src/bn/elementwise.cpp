@@ -18,6 +18,9 @@ using kernels::Gradient;
 // Elements converted at a time: the conversions stay in the first cache.
 constexpr std::size_t kPiece = 1024;
 
+// Rows below this are taken several at a time, with constants laid out for all of them.
+constexpr std::size_t kNarrow = 128;
+
 // Below this, a run is too short for a vector: constants are laid out a column each instead.
 constexpr std::size_t kShortRun = 16;
 
@@ -157,7 +160,7 @@ void walk_columns(const Tile& tile, std::size_t repeats, Piece piece) {
 // Rows that are taken as one: narrow ones, where no gap is between them.
 std::size_t repeats(const Tile& tile, bool contiguous) {
   const std::size_t width = tile.row_size();
-  return contiguous && width < kPiece ? kPiece / width : 1;
+  return contiguous && width < kNarrow ? kPiece / width : 1;
 }
 
 // A constant of the tile's channels, one a column: the channels' own where those are the columns.

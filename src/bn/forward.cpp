@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "bn/centre.hpp"
 #include "bn/check.hpp"
 #include "bn/checksum.hpp"
 #include "bn/double_double.hpp"

@@ -1,4 +1,5 @@
-// GCC 12 takes the undefined vectors inside its own intrinsics for a mistake of ours (GCC bug 105593).
+// GCC 12 takes the undefined vectors inside its own intrinsics for a mistake of ours (GCC bug
+// 105593).
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif

@@ -12,12 +12,12 @@ namespace {
 template <class Real>
 struct Lanes;
 
-// A float has 24 bits and spans 24 + 22 within the window: x itself is on the grid 2^(e - 45), and
-// 2^7 of them fit. A product is less than 2^(e + 2) and a multiple of 2^(e - 90), e = e_x + e_dy:
-// it is split at 2^(e - 44), and 2^7 of either part fit.
+// A float has 24 bits and spans 24 + 21 within the window: x itself is on the grid 2^(e - 44), and
+// 2^8 of them fit. A product is less than 2^(e + 2) and a multiple of 2^(e - 88), e = e_x + e_dy:
+// it is split at 2^(e - 43), and 2^8 of either part fit.
 template <>
 struct Lanes<float> {
-  static constexpr size_t kMostAdditions = 128;
+  static constexpr size_t kMostAdditions = 256;
   static constexpr size_t kSums = Grid<float>::sum.size();
   static constexpr size_t kProducts = Grid<float>::product.size();
   using Parts = Doubles;
@@ -26,7 +26,7 @@ struct Lanes<float> {
   Doubles product[kProducts] = {};
 
   static double scale(int) { return 1; }
-  static double magic(int e) { return 1.5 * power_of_two(52 - 44 + e); }
+  static double magic(int e) { return 1.5 * power_of_two(52 + Grid<float>::product[0] + e); }
   static double sum_unit(int e, size_t t) { return power_of_two(-(e + Grid<float>::sum[t])); }
   static double product_unit(int e, size_t t) {
     return power_of_two(-(e + Grid<float>::product[t]));
@@ -272,6 +272,7 @@ void products(const Real* x, const Real* dy, size_t n, int e_x, int e_dy, int64_
   collect(state.lanes, e_dy, e_x + e_dy, sum_dy, sum_products);
   extremes[0] = state.x_tracker.all();
   extremes[1] = state.dy_tracker.all();
+  leave_vectors();
 }
 
 // Rows taken at once between loading and storing the state of a step of columns: the rows are read
@@ -306,6 +307,7 @@ void moments_columns(const Real* x, size_t stride, size_t rows, size_t width, co
     collect_columns(state.lanes, e + c, e + c, e + c, width, sum + c, sum_squares + c);
     for (size_t l = 0; l < kStep; ++l) extremes[c + l] = state.tracker.lane(l);
   }
+  leave_vectors();
 }
 
 template <class Real>
@@ -345,6 +347,7 @@ void products_columns(const Real* x, size_t x_stride, const Real* dy, size_t dy_
       dy_extremes[c + l] = state.dy_tracker.lane(l);
     }
   }
+  leave_vectors();
 }
 
 // Zero less 1, its top bit taken off, is larger than every other magnitude: zeros do not count.

@@ -38,9 +38,9 @@ struct Grid;
 
 template <>
 struct Grid<float> {
-  static constexpr int window = 22;
-  static constexpr std::array<int, 1> sum{-45};           ///< term t counts in 2^(e + sum[t])
-  static constexpr std::array<int, 2> product{-44, -90};  ///< term t counts in 2^(e + product[t])
+  static constexpr int window = 21;
+  static constexpr std::array<int, 1> sum{-44};           ///< term t counts in 2^(e + sum[t])
+  static constexpr std::array<int, 2> product{-43, -88};  ///< term t counts in 2^(e + product[t])
 };
 
 template <>

@@ -1,0 +1,25 @@
+// Where the elements of a channel are seen from when its mean is taken off them.
+#pragma once
+
+#include <cstdint>
+
+#include "bn/channel_statistics.hpp"
+#include "bn/dyadic.hpp"
+#include "bn/elements.hpp"
+
+namespace bn {
+
+/// Where a channel's elements are seen from, and their mean seen from there.
+struct Centre {
+  Origin origin;
+  DoubleDouble mean;
+};
+
+/// The centre of a batch of x's dtype with these sums and statistics.
+[[nodiscard]] Centre batch_centre(Dtype x, const Dyadic& sum, std::uint64_t count,
+                                  const ChannelStatistics& statistics);
+
+/// The centre for a running mean, which is taken as exact.
+[[nodiscard]] Centre running_centre(Dtype x, double running_mean);
+
+}  // namespace bn
