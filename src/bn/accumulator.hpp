@@ -54,7 +54,7 @@ class Accumulator {
     const auto first = static_cast<std::size_t>(offset >> 5);
     if (first < begin_) begin_ = static_cast<std::uint16_t>(first);
     if (first + width > end_) end_ = static_cast<std::uint16_t>(first + width);
-    if (++waiting_ == kMostWaiting) carry();
+    if (++waiting_ >= kMostWaiting) carry();
     return {first, offset & 31};
   }
 

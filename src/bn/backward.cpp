@@ -5,12 +5,14 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "bn/centre.hpp"
 #include "bn/check.hpp"
 #include "bn/checksum.hpp"
-#include "bn/double_double.hpp"
+#include "bn/double_double_arithmetic.hpp"
 #include "bn/elements.hpp"
 #include "bn/elementwise.hpp"
 #include "bn/error.hpp"
@@ -100,8 +102,10 @@ class BackwardTrain : public Backward {
     // dx = scale * dy - offset - (x - mean) * slope
     const DoubleDouble scale = inv_std * gamma_[c];
     const DoubleDouble offset = scale * (dbeta / m);
-    const DoubleDouble slope = scale * inv_std * (dgamma / m);
-    const Centre centre = batch_centre(x_, moments.values, m_, statistics);
+    // In a constant channel x - mean is 0, whatever its multiplier.
+    const DoubleDouble slope =
+        statistics.constant ? DoubleDouble{} : scale * inv_std * (dgamma / m);
+    const Centre centre = batch_centre(x_, moments.values, m_, statistics, slope.hi);
     constants_.origin[c] = centre.origin;
     constants_.mean[c] = centre.mean.hi;
     constants_.mean_lo[c] = centre.mean.lo;
@@ -124,6 +128,9 @@ class BackwardTrain : public Backward {
       if (!std::isfinite(constants_.scale[c])) throw RangeError("gamma * inv_std", c);
       if (!std::isfinite(result_.dbeta[c])) throw RangeError("dbeta", c);
       if (!std::isfinite(result_.dgamma[c])) throw RangeError("dgamma", c);
+      if (!std::isfinite(constants_.offset[c]) || !std::isfinite(constants_.slope[c])) {
+        throw RangeError("gamma * inv_std * dbeta or gamma * inv_std^2 * dgamma", c);
+      }
     }
   }
 
@@ -248,7 +255,10 @@ BackwardResult backward_train(const View& view, Source& x, Source& dy, const Sum
   if (batch != nullptr) {
     check_size("sum", batch->sum.size(), view.channel);
     check_size("sum_squares", batch->sum_squares.size(), view.channel);
-    check_size("count", batch->count, view.m());
+    if (batch->count != view.m()) {
+      throw std::invalid_argument("batch has the sums of " + std::to_string(batch->count) +
+                                  " values a channel, x has " + std::to_string(view.m()));
+    }
   }
   if (view.m() == 1 && view.channel != 0) throw SingleValueError();
   BackwardResult result;

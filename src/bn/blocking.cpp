@@ -79,7 +79,8 @@ Tile Tiling::tile(std::size_t index) const {
           range(index % inners, inner_step, view.inner)};
 }
 
-Blocking make_blocking(const View& view, std::size_t element_bytes, bool copies, unsigned threads) {
+Blocking make_blocking(const View& view, std::size_t element_bytes, std::size_t result_bytes,
+                       bool copies, unsigned threads) {
   Blocking blocking;
   const std::size_t bytes = view.size() * element_bytes;
   blocking.threads =
@@ -88,7 +89,8 @@ Blocking make_blocking(const View& view, std::size_t element_bytes, bool copies,
   const std::size_t tile_bytes =
       std::min({stream_bytes(), kBuffers / 2 / blocking.threads,
                 std::max(kLeastTile, bytes / (kTilesPerThread * blocking.threads))});
-  blocking.tile_elements = std::max<std::size_t>(1, tile_bytes / element_bytes);
+  blocking.tile_elements =
+      std::max<std::size_t>(1, tile_bytes / std::max(element_bytes, result_bytes));
 
   // Channels a group: enough for a run, few enough for every thread to have several groups.
   const std::size_t channels = std::max<std::size_t>(1, view.channel);

@@ -37,11 +37,12 @@ struct Blocking {
   std::size_t tile_elements = 1;
 };
 
-/// element_bytes: of all arrays that are read together. copies: whether reading them costs system
-/// calls and buffers, or they are in memory already. threads: at most.
+/// element_bytes: of all arrays that are read together; result_bytes: of an element of what is
+/// written, or 0. copies: whether reading them costs system calls and buffers, or they are in
+/// memory already. threads: at most.
 ///
 /// Buffers of all threads together take at most 40 MiB, whatever the array's size.
-[[nodiscard]] Blocking make_blocking(const View& view, std::size_t element_bytes, bool copies,
-                                     unsigned threads);
+[[nodiscard]] Blocking make_blocking(const View& view, std::size_t element_bytes,
+                                     std::size_t result_bytes, bool copies, unsigned threads);
 
 }  // namespace bn

@@ -5,7 +5,7 @@
 namespace bn {
 
 Centre batch_centre(Dtype x, const Dyadic& sum, std::uint64_t count,
-                    const ChannelStatistics& statistics) {
+                    const ChannelStatistics& statistics, double multiplier) {
   const double mean = statistics.mean.hi;
   if (!fits_double(x)) {
     const double pivot = std::nearbyint(mean);
@@ -13,13 +13,13 @@ Centre batch_centre(Dtype x, const Dyadic& sum, std::uint64_t count,
     rest -= Dyadic(pivot) * Dyadic(Integer(count), 0);
     return {{pivot, 1}, quotient(rest, count)};
   }
-  // A mean below this has no low part to speak of; squares that stay below that leave room for the
-  // factor.
+  // A mean below this has no low part to speak of, which matters where what is left is multiplied
+  // up again; squares that stay below that leave room for the factor.
   constexpr double kTiny = 0x1p-900;
   constexpr double kRoom = 0x1p900;
   constexpr int kUp = 512;
-  if (x == Dtype::float64 && mean != 0 && std::abs(mean) < kTiny &&
-      statistics.var.hi * static_cast<double>(count) < kRoom) {
+  if (x == Dtype::float64 && !sum.integer().is_zero() && std::abs(mean) < kTiny &&
+      std::abs(multiplier) > 0.5 && statistics.var.hi * static_cast<double>(count) < kRoom) {
     return {{0, std::ldexp(1.0, kUp)},
             quotient(Dyadic(sum.integer(), sum.exponent() + kUp), count)};
   }

@@ -15,9 +15,10 @@ struct Centre {
   DoubleDouble mean;
 };
 
-/// The centre of a batch of x's dtype with these sums and statistics.
+/// The centre of a batch of x's dtype with these sums and statistics; `multiplier` is what the
+/// elements less their mean will be multiplied by.
 [[nodiscard]] Centre batch_centre(Dtype x, const Dyadic& sum, std::uint64_t count,
-                                  const ChannelStatistics& statistics);
+                                  const ChannelStatistics& statistics, double multiplier);
 
 /// The centre for a running mean, which is taken as exact.
 [[nodiscard]] Centre running_centre(Dtype x, double running_mean);

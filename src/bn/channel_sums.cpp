@@ -1,9 +1,13 @@
 #include "bn/channel_sums.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <iterator>
+#include <limits>
+#include <stdexcept>
 
 #include "bn/elements.hpp"
 #include "bn/error.hpp"
@@ -55,9 +59,6 @@ const kernels::Sums<Real>& sums_kernel() {
   }
 }
 
-// Below this, runs are too short for vectors along them: each of their elements is a column
-// instead.
-constexpr std::size_t kShortRun = 16;
 // Shorter pieces are packed together before they are summed.
 constexpr std::size_t kPacked = 256;
 // Columns summed at a time.
@@ -220,7 +221,7 @@ bool ChannelSums::add_products(const View& view, const Tile& tile, Block x, Bloc
 template <class Real, std::size_t kArrays>
 void ChannelSums::add(const View& view, const Tile& tile, const Block* blocks) {
   if (tile.size() == 0) return;
-  if (tile.inner.count < kShortRun) {
+  if (tile.inner.count < kernels::kShortRun) {
     add_columns<Real, kArrays>(view, tile, blocks);
   } else {
     add_runs<Real, kArrays>(view, tile, blocks);
@@ -277,8 +278,8 @@ void ChannelSums::add_runs(const View& view, const Tile& tile, const Block* bloc
         }
         guessed = true;
       }
-      std::array<std::int64_t, Grid::sum.size()> sum;
-      std::array<std::int64_t, Grid::product.size()> products;
+      std::array<std::int64_t, std::size(Grid::sum)> sum;
+      std::array<std::int64_t, std::size(Grid::product)> products;
       for (int attempt = 0; attempt < 2; ++attempt) {
         std::array<kernels::Extremes<Real>, kArrays> extremes;
         if constexpr (kArrays == 1) {
@@ -406,8 +407,8 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
     for (std::size_t element = 0; element < period; ++element) {
       const std::size_t channel = tile.channel.begin + (first + element) / tile.inner.count;
       Accumulators& sums = channels_[channel - first_channel_];
-      std::array<std::int64_t, Grid::sum.size()> sum{};
-      std::array<std::int64_t, Grid::product.size()> products{};
+      std::array<std::int64_t, std::size(Grid::sum)> sum{};
+      std::array<std::int64_t, std::size(Grid::product)> products{};
       for (std::size_t j = element; j < used; j += period) {
         if (scratch.fit[j]) {
           for (std::size_t t = 0; t < sum.size(); ++t) sum[t] += scratch.sum[t * columns + j];
@@ -445,7 +446,7 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
         Real largest = 0;
         for (const Real value : sample) largest = std::max(largest, std::abs(value));
         int exponent = -Exponents<Real>::kBias;
-        if (largest != 0) std::frexp(largest, &exponent);
+        if (largest != 0 && std::isfinite(largest)) std::frexp(largest, &exponent);
         scratch.guess[a][j] = std::max(exponent - 1, -Exponents<Real>::kBias) + kRoomOfSample;
       }
       share(scratch.guess[a].data(), used, period);

@@ -1,5 +1,6 @@
 #include "bn/check.hpp"
 
+#include <cmath>
 #include <stdexcept>
 #include <string>
 
@@ -16,7 +17,9 @@ void check_parameters(const View& view, std::span<const double> gamma, std::span
                       double eps) {
   check_size("gamma", gamma.size(), view.channel);
   check_size("beta", beta.size(), view.channel);
-  if (!(eps > 0)) throw std::invalid_argument("eps has to be greater than 0");
+  if (!(eps > 0 && std::isfinite(eps))) {
+    throw std::invalid_argument("eps has to be greater than 0, and finite");
+  }
 }
 
 void check_running(const View& view, std::span<const double> running_mean,
@@ -24,7 +27,9 @@ void check_running(const View& view, std::span<const double> running_mean,
   check_size("running_mean", running_mean.size(), view.channel);
   check_size("running_var", running_var.size(), view.channel);
   for (const double var : running_var) {
-    if (!(var >= 0)) throw std::invalid_argument("running_var has a negative value");
+    if (!(var >= 0 && std::isfinite(var))) {
+      throw std::invalid_argument("running_var has a value that is negative or not finite");
+    }
   }
 }
 

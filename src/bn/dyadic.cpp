@@ -9,6 +9,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "bn/double_double_arithmetic.hpp"
 #include "bn/int128.hpp"
 
 namespace bn {
@@ -25,7 +26,7 @@ int bit_count(const Integer& positive) {
   return static_cast<int>(boost::multiprecision::msb(positive)) + 1;
 }
 
-// The magnitude of an integer to 63 bits or more, as a double times 2^exponent.
+// The magnitude of an integer times 2^exponent, rounded to a double.
 double scaled_magnitude(const Integer& value, int exponent) {
   if (value.is_zero()) return 0;
   Integer magnitude = abs(value);
@@ -155,7 +156,10 @@ Dyadic Dyadic::parse(std::string_view text) {
   int exponent = 0;
   const char* end = rest.data() + rest.size();
   const auto [stop, status] = std::from_chars(rest.data() + digits + 1, end, exponent);
-  if (status != std::errc() || stop != end || std::abs(exponent) > kMostExponent) throw fail();
+  if (status != std::errc() || stop != end || exponent < -kMostExponent ||
+      exponent > kMostExponent) {
+    throw fail();
+  }
   Dyadic value(negative ? Integer(-integer) : integer, exponent);
   if (value.to_string() != text) throw fail();  // not in lowest terms, leading zeros, "-0x0p0"
   return value;

@@ -21,9 +21,6 @@ constexpr std::size_t kPiece = 1024;
 // Rows below this are taken several at a time, with constants laid out for all of them.
 constexpr std::size_t kNarrow = 128;
 
-// Below this, a run is too short for a vector: constants are laid out a column each instead.
-constexpr std::size_t kShortRun = 16;
-
 template <class Value>
 const kernels::Elementwise<Value>& kernel() {
   if constexpr (std::is_same_v<Value, Channel>) {
@@ -225,7 +222,7 @@ std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype 
     return y.data + r * y.stride + i * y_size;
   };
 
-  if (tile.inner.count >= kShortRun) {
+  if (tile.inner.count >= kernels::kShortRun) {
     walk_runs(tile, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t c) {
       const Affine<Channel> constants{k.mean[c], k.mean_lo[c], k.scale[c], k.beta[c]};
       overflows += normalise_piece<Channel>(x.dtype, x_at(r, i), n, constants,
@@ -267,7 +264,7 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
                               origins, dtype, dx.data + r * dx.stride + i * dx_size);
   };
 
-  if (tile.inner.count >= kShortRun) {
+  if (tile.inner.count >= kernels::kShortRun) {
     walk_runs(tile, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t c) {
       piece(r, i, n,
             Gradient<Channel>{k.mean[c], k.mean_lo[c], k.scale[c], k.scale_lo[c], k.offset[c],

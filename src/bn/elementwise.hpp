@@ -1,5 +1,5 @@
 // Results element by element, tile by tile, for every pair of dtypes. The formulas are in
-// kernels/impl.hpp; here are the walk over the tile and the conversions around them.
+// kernels/element_by_element.hpp; here are the walk over the tile and the conversions around them.
 #pragma once
 
 #include <cstddef>

@@ -3,13 +3,11 @@
 #include <array>
 #include <atomic>
 #include <cmath>
-#include <stdexcept>
-#include <string>
 
 #include "bn/centre.hpp"
 #include "bn/check.hpp"
 #include "bn/checksum.hpp"
-#include "bn/double_double.hpp"
+#include "bn/double_double_arithmetic.hpp"
 #include "bn/elementwise.hpp"
 #include "bn/error.hpp"
 #include "bn/passes.hpp"
@@ -32,13 +30,14 @@ class Forward : public Computation {
   [[nodiscard]] std::uint64_t x_checksum() const { return x_checksum_; }
 
  protected:
-  void set(std::size_t c, const Centre& centre, DoubleDouble var, bool constant) {
-    const DoubleDouble inv_std = inverse_sqrt(var + parameters_.eps);
-    const double scale = (inv_std * parameters_.gamma[c]).hi / centre.origin.factor;
+  [[nodiscard]] double scale_of(std::size_t c, DoubleDouble var) const {
+    return (inverse_sqrt(var + parameters_.eps) * parameters_.gamma[c]).hi;
+  }
+  void set(std::size_t c, const Centre& centre, double scale) {
     constants_.origin[c] = centre.origin;
     constants_.mean[c] = centre.mean.hi;
     constants_.mean_lo[c] = centre.mean.lo;
-    constants_.scale[c] = constant ? 0 : scale;  // x - mean is 0, and y beta whatever the scale is
+    constants_.scale[c] = scale / centre.origin.factor;
     constants_.beta[c] = parameters_.beta[c];
   }
   void check_scale() const {
@@ -74,8 +73,10 @@ class ForwardTrain : public Forward {
     auto [sum, sum_squares] = sums[0].take(c);
     const ChannelStatistics statistics = channel_statistics(sum, sum_squares, result_.sums.count);
     result_.statistics.set(c, statistics);
-    set(c, batch_centre(x_, sum, result_.sums.count, statistics), statistics.var,
-        statistics.constant);
+    const double scale = scale_of(c, statistics.var);
+    const Centre centre = batch_centre(x_, sum, result_.sums.count, statistics, scale);
+    // In a constant channel x - mean is 0, and y is beta whatever the scale.
+    set(c, centre, statistics.constant ? 0 : scale);
     result_.sums.sum[c] = std::move(sum);
     result_.sums.sum_squares[c] = std::move(sum_squares);
   }
@@ -97,7 +98,7 @@ class ForwardTest : public Forward {
               const Execution& execution)
       : Forward(view, parameters, execution) {
     for (std::size_t c = 0; c < view.channel; ++c) {
-      set(c, running_centre(x, running_mean[c]), {running_var[c], 0}, false);
+      set(c, running_centre(x, running_mean[c]), scale_of(c, {running_var[c], 0}));
     }
   }
 

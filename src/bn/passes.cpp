@@ -68,8 +68,8 @@ class Passes {
       streamed_ = streamed_ || source->sequential();
       copies = copies || source->copies();
     }
-    blocking_ = make_blocking(view, element_bytes_, copies,
-                              execution.threads != 0 ? execution.threads : usable_cores());
+    blocking_ = make_blocking(view, element_bytes_, sink != nullptr ? item_size(sink->dtype()) : 0,
+                              copies, execution.threads != 0 ? execution.threads : usable_cores());
     if (streamed_) blocking_.threads = 1;
     threads_.resize(blocking_.threads);
   }
@@ -199,14 +199,21 @@ class Passes {
   }
 
   void apply_pieces(unsigned thread, const Tile& tile, const Blocks& blocks) {
-    const std::size_t row_bytes = tile.row_size() * item_size(sink_->dtype());
-    const std::size_t step = std::max<std::size_t>(1, kPiece / std::max<std::size_t>(1, row_bytes));
-    for (std::size_t r = 0; r < tile.outer.count; r += step) {
-      Tile piece = tile;
-      piece.outer = {tile.outer.begin + r, std::min(step, tile.outer.count - r)};
-      Blocks rows = blocks;
-      for (Block& block : rows) block.rows.data += r * block.rows.stride;
-      apply_tile(thread, piece, rows);
+    const Tiling pieces =
+        Tiling::contiguous({tile.outer.count, tile.channel.count, tile.inner.count},
+                           kPiece / item_size(sink_->dtype()));
+    for (std::size_t p = 0; p < pieces.count(); ++p) {
+      Tile piece = pieces.tile(p);
+      const std::size_t in_row = piece.channel.begin * tile.inner.count + piece.inner.begin;
+      Blocks part = blocks;
+      for (std::size_t s = 0; s < sources_.size(); ++s) {
+        part[s].rows.data +=
+            piece.outer.begin * part[s].rows.stride + in_row * item_size(part[s].dtype);
+      }
+      piece.outer.begin += tile.outer.begin;
+      piece.channel.begin += tile.channel.begin;
+      piece.inner.begin += tile.inner.begin;
+      apply_tile(thread, piece, part);
     }
   }
 

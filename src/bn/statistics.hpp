@@ -20,7 +20,8 @@ struct Execution {
   /// Whether forward and backward compute the checksum of x. It takes about a third of the time of
   /// the sums.
   bool x_checksum = false;
-  /// Called after every tile, from any thread: bytes read so far, and in all.
+  /// Called when a tile has been loaded, from any thread, also at the same time: bytes read so far
+  /// (not always ascending) and in all; an array that is read twice counts twice.
   std::function<void(std::size_t done, std::size_t total)> progress;
 };
 

@@ -88,15 +88,9 @@ io::Cache make_cache(const Layer& layer, const io::ArrayReader& x, const Forward
   cache.eps = layer.eps;
   cache.gamma = layer.gamma;
   cache.x_checksum = result.x_checksum;
-  const View view = x.view(layer.axis);
   if (!layer.train()) {
     cache.mean = layer.running.running_mean;
     cache.var = layer.running.running_var;
-  } else if (view.size() == 0) {  // no values, no statistics
-    cache.mean.assign(view.channel, 0);
-    cache.var.assign(view.channel, 0);
-    cache.sums =
-        Sums{view.m(), std::vector<Dyadic>(view.channel), std::vector<Dyadic>(view.channel)};
   } else {
     cache.mean = result.statistics.mean;
     cache.var = result.statistics.var;

@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "bn/elements.hpp"
+
 namespace bn::io {
 
 namespace {
@@ -85,63 +87,6 @@ void pick_items(std::size_t item, std::span<const std::byte> items, OtherOrder& 
   if (item == 2) pick_items<std::uint16_t>(items, place, slab, begin);
   if (item == 4) pick_items<std::uint32_t>(items, place, slab, begin);
   if (item == 8) pick_items<std::uint64_t>(items, place, slab, begin);
-}
-
-double to_double(float16 half) {
-  const int exponent = half.bits >> 10U & 31;
-  const int fraction = half.bits & 1023;
-  double value = 0;
-  if (exponent == 31) {
-    value = fraction == 0 ? std::numeric_limits<double>::infinity()
-                          : std::numeric_limits<double>::quiet_NaN();
-  } else {
-    value = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
-  }
-  return (half.bits & 0x8000U) != 0 ? -value : value;
-}
-
-template <class T>
-double to_double(T value) {
-  return static_cast<double>(value);
-}
-
-template <class T>
-std::vector<double> to_doubles(std::span<const std::byte> bytes) {
-  std::vector<double> values(bytes.size() / sizeof(T));
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    T value;
-    std::memcpy(&value, &bytes[i * sizeof(T)], sizeof value);
-    values[i] = to_double(value);
-  }
-  return values;
-}
-
-std::vector<double> to_doubles(Dtype dtype, std::span<const std::byte> bytes) {
-  switch (dtype) {
-    case Dtype::float16:
-      return to_doubles<float16>(bytes);
-    case Dtype::float32:
-      return to_doubles<float>(bytes);
-    case Dtype::float64:
-      return to_doubles<double>(bytes);
-    case Dtype::int8:
-      return to_doubles<std::int8_t>(bytes);
-    case Dtype::int16:
-      return to_doubles<std::int16_t>(bytes);
-    case Dtype::int32:
-      return to_doubles<std::int32_t>(bytes);
-    case Dtype::int64:
-      return to_doubles<std::int64_t>(bytes);
-    case Dtype::uint8:
-      return to_doubles<std::uint8_t>(bytes);
-    case Dtype::uint16:
-      return to_doubles<std::uint16_t>(bytes);
-    case Dtype::uint32:
-      return to_doubles<std::uint32_t>(bytes);
-    case Dtype::uint64:
-      return to_doubles<std::uint64_t>(bytes);
-  }
-  throw std::logic_error("unknown dtype");
 }
 
 bool same_time(const timespec& a, const timespec& b) {
@@ -321,7 +266,12 @@ std::vector<double> read_vector(const std::string& path) {
   std::vector<std::byte> bytes(header.data_bytes());
   static_cast<void>(reader.load(view, whole, bytes.data()));
   reader.finish();
-  return to_doubles(header.dtype, bytes);
+  const std::size_t item = item_size(header.dtype);
+  std::vector<double> values(bytes.size() / item);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = as_double(header.dtype, &bytes[i * item]);
+  }
+  return values;
 }
 
 FileKind file_kind(const std::string& path) {

@@ -90,6 +90,11 @@ BatchStatistics read_batch_statistics(const json::Document& document, std::strin
     const Statistics exact = statistics(result.sums);
     require_equal(file, "mean", result.mean, exact.mean);
     require_equal(file, "var", result.var, exact.var);
+    for (std::size_t c = 0; c < channels; ++c) {
+      if (exact.var[c] >= 0) continue;
+      throw input_error(file, "sum_squares[" + std::to_string(c) +
+                                  "] is less than sum^2 / count, which no values have");
+    }
   } catch (const RangeError& error) {
     throw input_error(file, std::string("sum and sum_squares are out of range: ") + error.what());
   }

@@ -236,6 +236,21 @@ TEST_CASE("huge and tiny deviations keep the bound of dx") {
   }
 }
 
+TEST_CASE("gradients keep their bounds where the mean is next to nothing beside the values") {
+  for (const double tiny : {4e-290, 1e-310, 5e-324}) {
+    const View view{3, 1, 1};
+    Array x(Dtype::float64, 3);
+    x.set(0, 1);
+    x.set(1, -1);
+    x.set(2, tiny);
+    Array dy(Dtype::float64, 3);
+    dy.set(0, 1e-200);
+    const Layer layer(1);
+    INFO(tiny);
+    check(view, x, dy, train(view, x, dy, Dtype::float64, layer), layer, Mode::train);
+  }
+}
+
 TEST_CASE("in test mode NaN and infinity reach their element and their channel, nothing else") {
   const double infinity = std::numeric_limits<double>::infinity();
   for (const View& view : {View{30, 3, 1}, View{5, 3, 40}}) {
@@ -366,6 +381,33 @@ TEST_CASE("dx beyond the range of its dtype is infinite and counted") {
   std::size_t infinite = 0;
   for (std::size_t i = 0; i < dy.size(); ++i) infinite += std::isinf(run.dx.get(i)) ? 1 : 0;
   REQUIRE(run.result.overflows == infinite);
+}
+
+TEST_CASE("float64 gradients that overflow are infinite, not NaN") {
+  const View view{4, 1, 1};
+  Array x(Dtype::float64, 4);
+  for (std::size_t i = 0; i < 4; ++i) x.set(i, i % 2 == 0 ? 1e-3 : -1e-3);
+  Array dy(Dtype::float64, 4);
+  dy.set(0, 1e307);
+  dy.set(2, -1e307);
+  const Run run = train(view, x, dy, Dtype::float64, Layer(1));
+  REQUIRE(run.dx.get(0) == std::numeric_limits<double>::infinity());
+  REQUIRE(run.dx.get(2) == -std::numeric_limits<double>::infinity());
+  REQUIRE(run.result.overflows == 2);
+}
+
+TEST_CASE(
+    "constants of dx beyond the range of double are an error, but not for a constant channel") {
+  const View view{4, 1, 1};
+  Array x(Dtype::float64, 4);
+  Array dy(Dtype::float64, 4);
+  dy.set(1, 1);
+  Layer layer(1, 1e-290);
+  layer.gamma.assign(1, 1e20);
+  const Run run = train(view, x, dy, Dtype::float64, layer);
+  for (std::size_t i = 0; i < 4; ++i) REQUIRE(std::isfinite(run.dx.get(i)));
+  x.set(0, 1e-150);
+  REQUIRE_THROWS_AS(train(view, x, dy, Dtype::float64, layer), bn::RangeError);
 }
 
 TEST_CASE("dx may be left out") {

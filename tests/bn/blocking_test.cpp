@@ -61,7 +61,7 @@ TEST_CASE("contiguous tiles follow one another through all of memory") {
 TEST_CASE("no tiles cover an empty view") {
   for (const View& view : {View{0, 3, 4}, View{3, 0, 4}, View{3, 4, 0}}) {
     REQUIRE(Tiling::contiguous(view, 25).count() == 0);
-    REQUIRE(bn::make_blocking(view, 4, true, 3).groups.count() == 0);
+    REQUIRE(bn::make_blocking(view, 4, 4, true, 3).groups.count() == 0);
   }
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("groups cover every element once") {
                            View{3, 10000, 1}}) {
     for (const bool copies : {false, true}) {
       for (const unsigned threads : {1U, 2U, 64U}) {
-        const bn::Blocking blocking = bn::make_blocking(view, 8, copies, threads);
+        const bn::Blocking blocking = bn::make_blocking(view, 8, 4, copies, threads);
         REQUIRE(wrong(blocking.groups) == "");
       }
     }
@@ -83,11 +83,11 @@ TEST_CASE("buffers of all threads together stay within 40 MiB, whatever the shap
       for (const std::size_t element_bytes : {1U, 2U, 4U, 8U, 16U}) {
         for (const unsigned threads : {1U, 2U, 3U, 8U, 64U, 1000U}) {
           INFO(support::text(view) << " " << copies << " " << element_bytes << " " << threads);
-          const bn::Blocking blocking = bn::make_blocking(view, element_bytes, copies, threads);
+          const bn::Blocking blocking = bn::make_blocking(view, element_bytes, 8, copies, threads);
           REQUIRE(blocking.threads >= 1);
           REQUIRE(blocking.threads <= threads);
           const std::size_t limit = (std::size_t{40} << 20) / blocking.threads;
-          REQUIRE(blocking.tile_elements * element_bytes <= std::max(limit, element_bytes));
+          REQUIRE(blocking.tile_elements * std::max<std::size_t>(element_bytes, 8) <= limit);
           if (blocking.resident) {
             REQUIRE(blocking.groups.tile(0).size() * element_bytes <= limit);
             REQUIRE(blocking.groups.tile(0).outer.count == view.outer);
@@ -106,7 +106,7 @@ TEST_CASE("what is read from files is never cut into short pieces") {
   for (const View& view : kViews) {
     for (const std::size_t element_bytes : {2U, 4U, 8U, 16U}) {
       INFO(support::text(view) << " " << element_bytes);
-      const bn::Blocking blocking = bn::make_blocking(view, element_bytes, true, 2);
+      const bn::Blocking blocking = bn::make_blocking(view, element_bytes, 8, true, 2);
       const std::size_t channels = blocking.groups.channel_step;
       const std::size_t run = channels * view.inner * element_bytes;
       // One thread takes whole rows, which follow one another; 4096 channels are enough for a
@@ -118,6 +118,6 @@ TEST_CASE("what is read from files is never cut into short pieces") {
 }
 
 TEST_CASE("small arrays are worked on by one thread, large ones by all") {
-  REQUIRE(bn::make_blocking({128, 100, 1}, 4, true, 8).threads == 1);
-  REQUIRE(bn::make_blocking({64, 64, 12544}, 4, true, 8).threads == 8);
+  REQUIRE(bn::make_blocking({128, 100, 1}, 4, 4, true, 8).threads == 1);
+  REQUIRE(bn::make_blocking({64, 64, 12544}, 4, 4, true, 8).threads == 8);
 }

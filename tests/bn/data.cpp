@@ -115,7 +115,8 @@ std::int64_t integer(Random& random, Dtype dtype, Kind kind, std::uint64_t varia
     case Kind::normal:
       return static_cast<std::int64_t>(std::max(0.0, 60 + 10 * random.normal()));
     case Kind::far_mean:
-      return far + static_cast<std::int64_t>(random.below(9));
+      // Unsigned, as the values of uint64 lie beyond those of int64 here.
+      return static_cast<std::int64_t>(static_cast<std::uint64_t>(far) + random.below(9));
     case Kind::outlier_first:
       return i == 0 ? highest : static_cast<std::int64_t>(random.below(9));
     case Kind::small_integers:

@@ -1,8 +1,7 @@
-#include "bn/double_double.hpp"
-
 #include <cmath>
 
 #include "../catch.hpp"
+#include "bn/double_double_arithmetic.hpp"
 #include "support.hpp"
 
 using bn::DoubleDouble;

@@ -73,11 +73,35 @@ TEST_CASE("the text of a dyadic number has one form, which reads back") {
 }
 
 TEST_CASE("any other text is refused") {
-  for (const char* text :
-       {"",           "-",       "0x",      "0x1",     "0x1p",      "1p0",    "0x2p0",
-        "0x01p0",     "-0x0p0",  "0x0p1",   "0X1p0",   "0x1P0",     "+0x1p0", " 0x1p0",
-        "0x1p0 ",     "0x1p+0",  "0x1p00",  "0x1p-0",  "0xAp0",     "0xap0",  "0x1p99999",
-        "0x1p-99999", "0x1p1e3", "0x1.8p0", "--0x1p0", "0x1p0x1p0", "nan",    "inf"}) {
+  for (const char* text : {"",
+                           "-",
+                           "0x",
+                           "0x1",
+                           "0x1p",
+                           "1p0",
+                           "0x2p0",
+                           "0x01p0",
+                           "-0x0p0",
+                           "0x0p1",
+                           "0X1p0",
+                           "0x1P0",
+                           "+0x1p0",
+                           " 0x1p0",
+                           "0x1p0 ",
+                           "0x1p+0",
+                           "0x1p00",
+                           "0x1p-0",
+                           "0xAp0",
+                           "0xap0",
+                           "0x1p99999",
+                           "0x1p-99999",
+                           "0x1p-2147483648",
+                           "0x1p1e3",
+                           "0x1.8p0",
+                           "--0x1p0",
+                           "0x1p0x1p0",
+                           "nan",
+                           "inf"}) {
     INFO(text);
     REQUIRE_THROWS_AS(Dyadic::parse(text), std::invalid_argument);
   }

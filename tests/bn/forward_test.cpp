@@ -161,6 +161,17 @@ TEST_CASE("y keeps its bound where values, deviations or gamma are tiny or huge"
   }
 }
 
+TEST_CASE("y keeps its bound where the mean is less than any double") {
+  const View view{4, 1, 1};
+  Array x(Dtype::float64, 4);
+  x.set(0, 5e-324);
+  Layer layer(1);
+  layer.gamma.assign(1, 1.0);
+  layer.beta.assign(1, 0.0);
+  const Run run = train(view, x, Dtype::float64, layer);
+  REQUIRE(worst_y_error(view, x, run.y, layer, true) <= bound(Dtype::float64));
+}
+
 TEST_CASE("y keeps its bound for integers of eight bytes that are close to one another") {
   const View view{50, 2, 20};
   for (const Dtype x_dtype : {Dtype::int64, Dtype::uint64}) {

@@ -52,8 +52,7 @@ std::vector<Real> values(data::Random& random, std::size_t n, int top, int sprea
 }
 
 template <std::size_t kTerms>
-mpq_class total(const std::array<int, kTerms>& grid, int e, const std::int64_t* terms,
-                std::size_t stride) {
+mpq_class total(const int (&grid)[kTerms], int e, const std::int64_t* terms, std::size_t stride) {
   oracle::ExactSum sum;
   for (std::size_t t = 0; t < kTerms; ++t) {
     mpq_class unit(1);
@@ -89,8 +88,8 @@ void check_sums(const Table& table) {
         INFO(table.instruction_set << " " << n << " " << top << " " << top_dy);
         const std::vector<Real> x = values<Real>(random, n, top, n < 2 ? 0 : Grid::window);
         const std::vector<Real> dy = values<Real>(random, n, top_dy, n < 2 ? 0 : Grid::window);
-        std::array<std::int64_t, Grid::sum.size()> sum;
-        std::array<std::int64_t, Grid::product.size()> products;
+        std::array<std::int64_t, std::size(Grid::sum)> sum;
+        std::array<std::int64_t, std::size(Grid::product)> products;
         oracle::ExactSum want_x;
         oracle::ExactSum want_x_x;
         oracle::ExactSum want_dy;
@@ -143,10 +142,10 @@ void check_columns(const Table& table) {
           dy[r * dy_stride + c] = column_dy[r];
         }
       }
-      std::vector<std::int64_t> sum(Grid::sum.size() * width);
-      std::vector<std::int64_t> squares(Grid::product.size() * width);
-      std::vector<std::int64_t> sum_dy(Grid::sum.size() * width);
-      std::vector<std::int64_t> products(Grid::product.size() * width);
+      std::vector<std::int64_t> sum(std::size(Grid::sum) * width);
+      std::vector<std::int64_t> squares(std::size(Grid::product) * width);
+      std::vector<std::int64_t> sum_dy(std::size(Grid::sum) * width);
+      std::vector<std::int64_t> products(std::size(Grid::product) * width);
       std::vector<kernels::Extremes<Real>> extremes(width);
       std::vector<kernels::Extremes<Real>> x_extremes(width);
       std::vector<kernels::Extremes<Real>> dy_extremes(width);

@@ -78,7 +78,7 @@ TEST_CASE(
   bool resident = false;
   bool streamed = false;
   for (const View& view : kLarge) {
-    const bn::Blocking blocking = bn::make_blocking(view, 4, true, 3);
+    const bn::Blocking blocking = bn::make_blocking(view, 4, 4, true, 3);
     REQUIRE(blocking.threads > 1);
     (blocking.resident ? resident : streamed) = true;
   }

@@ -73,6 +73,7 @@ class ResourcesTest(BnTest):
             self.assertEqual(self.read("state.json"), self.new_state)
 
     def test_case_79_a_limit_on_processes_only_costs_threads(self):
+        self.need_no_sanitizer("its search for leaks needs a process of its own")
         self.use((64, 3, 100, 100))
         prefix, program = self.as_ordinary_user()
         self.ok(*self.FORWARD, "--threads", 8, prefix=["prlimit", "--nproc=1", *prefix], program=program)
@@ -83,6 +84,7 @@ class ResourcesTest(BnTest):
             self.fails(USAGE, *self.FORWARD, "--threads=" + value, mentions="--threads")
 
     def test_case_81_without_proc_everything_works(self):
+        self.need_no_sanitizer("its search for leaks reads /proc")
         inside = Namespace(self, 'mount -t tmpfs none /proc')
         run = self.bn(*self.FORWARD, "--cache", "cache.json", prefix=inside.prefix)
         self.assertEqual((run.returncode, run.stderr), (DONE, ""))

@@ -70,3 +70,11 @@ TEST_CASE("Every member of a part is checked") {
   CHECK(error_with("channels", "chanels") ==
         input("unknown key \"chanels\"; the nearest valid key is \"channels\""));
 }
+
+TEST_CASE("Sums that no values have are refused, though mean and var agree with them") {
+  const std::string impossible =
+      "{\"channels\": 1, \"count\": 1, \"mean\": [1.0], \"var\": [-0.5], "
+      "\"sum\": [\"0x1p0\"], \"sum_squares\": [\"0x1p-1\"]}";
+  CHECK(error_of([&] { return parse_part(impossible, "p.json"); }) ==
+        "input: p.json: sum_squares[0] is less than sum^2 / count, which no values have");
+}

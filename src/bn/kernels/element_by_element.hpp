@@ -82,7 +82,7 @@ bool normalise(const X* x, size_t n, const Affine<Value>& constants, Y* y) {
   Writer<Y> writer;
   size_t i = 0;
   for (; i + kStep <= n; i += kStep) {
-    prefetch(x + i + kAhead<X>);
+    prefetch(x + i, kAhead<X>);
     for (size_t u = i; u < i + kStep; u += kLanes) {
       writer.write(y + u, normalised<Doubles>(x, u, k));
     }
@@ -158,7 +158,8 @@ inline __attribute__((always_inline)) D differentiated(const In* x_values, const
     const D b_lo = b.lo + (centred.hi * at<D>(k.slope_lo, i) + centred.lo * slope);
     const Pair<D> first = sum<D>(a.hi, -offset);
     const Pair<D> second = sum<D>(first.hi, -b.hi);
-    return second.hi + ((first.lo + second.lo) + ((a_lo - at<D>(k.offset_lo, i)) - b_lo));
+    const D rest = (first.lo + second.lo) + ((a_lo - at<D>(k.offset_lo, i)) - b_lo);
+    return second.hi + (rest == rest ? rest : D{});  // beside an overflow it is NaN
   }
 }
 
@@ -169,8 +170,8 @@ bool gradient(const In* x, const In* dy, size_t n, const Gradient<Value>& consta
   Writer<Out> writer;
   size_t i = 0;
   for (; i + kStep <= n; i += kStep) {
-    prefetch(x + i + kAhead<In>);
-    prefetch(dy + i + kAhead<In>);
+    prefetch(x + i, kAhead<In>);
+    prefetch(dy + i, kAhead<In>);
     for (size_t u = i; u < i + kStep; u += kLanes) {
       writer.write(dx + u, differentiated<Doubles, Out>(x, dy, u, k));
     }

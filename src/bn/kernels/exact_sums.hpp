@@ -18,8 +18,8 @@ struct Lanes;
 template <>
 struct Lanes<float> {
   static constexpr size_t kMostAdditions = 256;
-  static constexpr size_t kSums = Grid<float>::sum.size();
-  static constexpr size_t kProducts = Grid<float>::product.size();
+  static constexpr size_t kSums = sizeof(Grid<float>::sum) / sizeof(int);
+  static constexpr size_t kProducts = sizeof(Grid<float>::product) / sizeof(int);
   using Parts = Doubles;
 
   Doubles sum[kSums] = {};
@@ -48,8 +48,8 @@ struct Lanes<float> {
 template <>
 struct Lanes<double> {
   static constexpr size_t kMostAdditions = 32;
-  static constexpr size_t kSums = Grid<double>::sum.size();
-  static constexpr size_t kProducts = Grid<double>::product.size();
+  static constexpr size_t kSums = sizeof(Grid<double>::sum) / sizeof(int);
+  static constexpr size_t kProducts = sizeof(Grid<double>::product) / sizeof(int);
   struct Parts {
     Doubles a;
     Doubles b;
@@ -239,7 +239,7 @@ Extremes<Real> moments(const Real* x, size_t n, int e, int64_t* sum, int64_t* su
   Moments<Real> state;
   size_t i = 0;
   for (; i + kStep <= n; i += kStep) {
-    prefetch(x + i + kAhead<Real>);
+    prefetch(x + i, kAhead<Real>);
     state.add(x + i, grids);
   }
   if (i < n) {
@@ -248,7 +248,9 @@ Extremes<Real> moments(const Real* x, size_t n, int e, int64_t* sum, int64_t* su
     state.add(padded, grids);
   }
   collect(state.lanes, e, 2 * e, sum, sum_squares);
-  return state.tracker.all();
+  const Extremes<Real> extremes = state.tracker.all();
+  leave_vectors();
+  return extremes;
 }
 
 template <class Real>
@@ -258,8 +260,8 @@ void products(const Real* x, const Real* dy, size_t n, int e_x, int e_dy, int64_
   Products<Real> state;
   size_t i = 0;
   for (; i + kStep <= n; i += kStep) {
-    prefetch(x + i + kAhead<Real>);
-    prefetch(dy + i + kAhead<Real>);
+    prefetch(x + i, kAhead<Real>);
+    prefetch(dy + i, kAhead<Real>);
     state.add(x + i, dy + i, grids);
   }
   if (i < n) {
@@ -293,7 +295,7 @@ void moments_columns(const Real* x, size_t stride, size_t rows, size_t width, co
       const Grids& grid = grids[c / kStep];
       if (count == kRows) {
         for (size_t k = 0; k < kRows; ++k) {
-          prefetch(x + (kRows + k) * stride + c);
+          prefetch(x + k * stride + c, kRows * stride);
           state.add(x + k * stride + c, grid);
         }
       } else {
@@ -327,8 +329,8 @@ void products_columns(const Real* x, size_t x_stride, const Real* dy, size_t dy_
       const Grids& grid = grids[c / kStep];
       if (count == kRows) {
         for (size_t k = 0; k < kRows; ++k) {
-          prefetch(x + (kRows + k) * x_stride + c);
-          prefetch(dy + (kRows + k) * dy_stride + c);
+          prefetch(x + k * x_stride + c, kRows * x_stride);
+          prefetch(dy + k * dy_stride + c, kRows * dy_stride);
           state.add(x + k * x_stride + c, dy + k * dy_stride + c, grid);
         }
       } else {

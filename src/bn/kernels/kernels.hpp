@@ -3,7 +3,6 @@
 // integers, element-wise arithmetic is IEEE double without contraction.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -39,15 +38,15 @@ struct Grid;
 template <>
 struct Grid<float> {
   static constexpr int window = 21;
-  static constexpr std::array<int, 1> sum{-44};           ///< term t counts in 2^(e + sum[t])
-  static constexpr std::array<int, 2> product{-43, -88};  ///< term t counts in 2^(e + product[t])
+  static constexpr int sum[] = {-44};           ///< term t counts in 2^(e + sum[t])
+  static constexpr int product[] = {-43, -88};  ///< term t counts in 2^(e + product[t])
 };
 
 template <>
 struct Grid<double> {
   static constexpr int window = 18;
-  static constexpr std::array<int, 3> sum{-22, -46, -70};
-  static constexpr std::array<int, 5> product{-44, -68, -92, -116, -140};
+  static constexpr int sum[] = {-22, -46, -70};
+  static constexpr int product[] = {-44, -68, -92, -116, -140};
 };
 
 /// Columns of one call; a multiple of 16.
@@ -106,6 +105,9 @@ struct Gradient {
   Value slope;
   Value slope_lo;
 };
+
+/// Shorter runs have no room for vectors along them: their elements are taken as columns.
+constexpr std::size_t kShortRun = 16;
 
 using Channel = double;
 using Columns = const double*;

@@ -39,7 +39,7 @@ std::vector<const Table*> available() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && cpu_has_f16c()) tables.push_back(&avx2::kTable);
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && cpu_has_f16c()) {
     tables.push_back(&avx512::kTable);
   }
 #endif

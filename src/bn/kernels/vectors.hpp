@@ -16,6 +16,7 @@ using std::uint16_t;
 using std::uint32_t;
 using std::uint64_t;
 using std::uint8_t;
+using std::uintptr_t;
 
 constexpr size_t kLanes = BN_VECTOR_BYTES / sizeof(double);
 using Doubles = double __attribute__((vector_size(BN_VECTOR_BYTES)));
@@ -83,9 +84,11 @@ constexpr size_t kStep = kUnroll * kLanes;
 // Asks for the step that a loop over memory comes to after some hundred instructions: the
 // hardware's own prefetching leaves the memory idle while a core computes.
 template <class Real>
-inline __attribute__((always_inline)) void prefetch(const Real* p) {
+inline __attribute__((always_inline)) void prefetch(const Real* p, size_t ahead) {
+  // As a number: it may lie behind the end, where a pointer must not point.
+  const auto address = reinterpret_cast<uintptr_t>(p) + ahead * sizeof(Real);
   for (size_t line = 0; line < kStep * sizeof(Real); line += 64) {
-    __builtin_prefetch(reinterpret_cast<const char*>(p) + line);
+    __builtin_prefetch(reinterpret_cast<const void*>(address + line));
   }
 }
 
