@@ -35,6 +35,14 @@ DoubleDouble scaled_quotient(const Dyadic& numerator, std::uint64_t denominator,
   return {std::ldexp(product.hi, exponent), std::ldexp(product.lo, exponent)};
 }
 
+// inv_std^2 * gamma * dgamma / m / factor, without underflowing on the way.
+DoubleDouble seen_slope(DoubleDouble inv_std, double gamma, DoubleDouble dgamma_by_m,
+                        double factor) {
+  const double root = std::ldexp(1.0, -std::ilogb(factor) / 2);
+  const DoubleDouble scaled{inv_std.hi * root, inv_std.lo * root};
+  return scaled * gamma * dgamma_by_m * scaled;
+}
+
 class Backward : public Computation {
  public:
   Backward(const View& view, const Execution& execution, BackwardResult& result)
@@ -106,6 +114,9 @@ class BackwardTrain : public Backward {
     const DoubleDouble slope =
         statistics.constant ? DoubleDouble{} : scale * inv_std * (dgamma / m);
     const Centre centre = batch_centre(x_, moments.values, m_, statistics, slope.hi);
+    const DoubleDouble slope_there =
+        statistics.constant ? DoubleDouble{}
+                            : seen_slope(inv_std, gamma_[c], dgamma / m, centre.origin.factor);
     constants_.origin[c] = centre.origin;
     constants_.mean[c] = centre.mean.hi;
     constants_.mean_lo[c] = centre.mean.lo;
@@ -113,8 +124,8 @@ class BackwardTrain : public Backward {
     constants_.scale_lo[c] = scale.lo;
     constants_.offset[c] = offset.hi;
     constants_.offset_lo[c] = offset.lo;
-    constants_.slope[c] = slope.hi / centre.origin.factor;
-    constants_.slope_lo[c] = slope.lo / centre.origin.factor;
+    constants_.slope[c] = slope_there.hi;
+    constants_.slope_lo[c] = slope_there.lo;
   }
 
   void apply(const View&, const Tile& tile, std::span<const Block> blocks, Dtype dtype,

@@ -30,9 +30,8 @@ struct BackwardResult {
 /// null.
 ///
 /// Error: dbeta correctly rounded, dgamma 1 ulp; dx, in ulp of the largest of its three terms and
-/// itself: float16 and float32 0.5001, float64 4; for eps of 1e-290 or more, and for float64
-/// where gamma * inv_std and gamma * inv_std^2 * dgamma / m are 1e-270 or more (or 0): below that
-/// they lose digits, which large values of x would need.
+/// itself: float16 and float32 0.5001, float64 4; for eps of 1e-290 or more
+/// and gamma * inv_std of 1e-290 or more (or 0).
 ///
 /// m = 0: dgamma and dbeta are zero. Throws NonFiniteError, SingleValueError (m = 1), RangeError;
 /// dx is then unspecified. Throws std::invalid_argument for a gamma or sums of another shape and

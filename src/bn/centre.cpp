@@ -3,27 +3,36 @@
 #include <cmath>
 
 namespace bn {
+namespace {
+
+// Of the power of two that keeps low parts of the mean, or of the multiplier, from underflowing.
+int exponent_of_factor(Dtype x, const Dyadic& sum, std::uint64_t count,
+                       const ChannelStatistics& statistics, double multiplier) {
+  // Elements that are too small to be scaled down vanish beside such a multiplier anyway.
+  if (std::abs(multiplier) < kTinyMultiplier) return -kFactorExponent;
+  // A mean below this has no low part to speak of, which matters where what is left is multiplied
+  // up again; squares that stay below that leave room for the factor.
+  constexpr double kTinyMean = 0x1p-900;
+  constexpr double kRoom = 0x1p900;
+  const bool up = x == Dtype::float64 && !sum.integer().is_zero() &&
+                  std::abs(statistics.mean.hi) < kTinyMean && std::abs(multiplier) > 0.5 &&
+                  statistics.var.hi * static_cast<double>(count) < kRoom;
+  return up ? kFactorExponent : 0;
+}
+
+}  // namespace
 
 Centre batch_centre(Dtype x, const Dyadic& sum, std::uint64_t count,
                     const ChannelStatistics& statistics, double multiplier) {
   const double mean = statistics.mean.hi;
-  if (!fits_double(x)) {
-    const double pivot = std::nearbyint(mean);
-    Dyadic rest = sum;
-    rest -= Dyadic(pivot) * Dyadic(Integer(count), 0);
-    return {{pivot, 1}, quotient(rest, count)};
-  }
-  // A mean below this has no low part to speak of, which matters where what is left is multiplied
-  // up again; squares that stay below that leave room for the factor.
-  constexpr double kTiny = 0x1p-900;
-  constexpr double kRoom = 0x1p900;
-  constexpr int kUp = 512;
-  if (x == Dtype::float64 && !sum.integer().is_zero() && std::abs(mean) < kTiny &&
-      std::abs(multiplier) > 0.5 && statistics.var.hi * static_cast<double>(count) < kRoom) {
-    return {{0, std::ldexp(1.0, kUp)},
-            quotient(Dyadic(sum.integer(), sum.exponent() + kUp), count)};
-  }
-  return {{}, statistics.mean};
+  const bool wide_integers = !fits_double(x);
+  const double pivot = wide_integers ? std::nearbyint(mean) : 0;
+  const int up = exponent_of_factor(x, sum, count, statistics, multiplier);
+  if (!wide_integers && up == 0) return {{}, statistics.mean};
+  Dyadic rest = sum;
+  if (wide_integers) rest -= Dyadic(pivot) * Dyadic(Integer(count), 0);
+  return {{pivot, std::ldexp(1.0, up)},
+          quotient(Dyadic(rest.integer(), rest.exponent() + up), count)};
 }
 
 Centre running_centre(Dtype x, double running_mean) {

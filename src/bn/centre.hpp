@@ -15,6 +15,11 @@ struct Centre {
   DoubleDouble mean;
 };
 
+/// Factors of origins are 2 to the power of this, or of its negative where the multiplier of x -
+/// mean is smaller than kTinyMultiplier.
+inline constexpr int kFactorExponent = 512;
+inline constexpr double kTinyMultiplier = 0x1p-900;
+
 /// The centre of a batch of x's dtype with these sums and statistics; `multiplier` is what the
 /// elements less their mean will be multiplied by.
 [[nodiscard]] Centre batch_centre(Dtype x, const Dyadic& sum, std::uint64_t count,

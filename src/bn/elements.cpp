@@ -98,8 +98,9 @@ const double* widen<double>(Dtype dtype, const std::byte* elements, std::size_t 
 }
 
 double seen_from(Origin origin, Dtype dtype, const std::byte* element) {
-  if (dtype == Dtype::float64) return read<double>(element) * origin.factor;
-  return static_cast<double>(decode(dtype, element).value - static_cast<Int128>(origin.pivot));
+  if (fits_double(dtype)) return as_double(dtype, element) * origin.factor;
+  const Int128 value = decode(dtype, element).value - static_cast<Int128>(origin.pivot);
+  return static_cast<double>(value) * origin.factor;
 }
 
 Decoded decode(Dtype dtype, const std::byte* element) {

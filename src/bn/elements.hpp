@@ -28,16 +28,16 @@ template <>
                                           double* scratch);
 
 /// An exact change of variable, (element - pivot) * factor, after which double arithmetic does: it
-/// brings integers of eight bytes near their mean, and doubles up from where the low part of their
-/// mean would underflow.
+/// brings integers of eight bytes near their mean, doubles up from where the low part of their mean
+/// would underflow, and any elements down whose multiplier would underflow.
 struct Origin {
   double pivot = 0;   ///< an integer; 0 for all but the integers of eight bytes
-  double factor = 1;  ///< a power of two; 1 for all but float64
+  double factor = 1;  ///< a power of two
 
   friend bool operator==(const Origin&, const Origin&) = default;
 };
 
-/// An element of dtype float64 or an integer of eight bytes, seen from there, rounded to double.
+/// An element seen from there, rounded to double.
 [[nodiscard]] double seen_from(Origin origin, Dtype dtype, const std::byte* element);
 
 /// A finite element as value * 2^exponent; |value| < 2^65.

@@ -85,7 +85,7 @@ std::size_t normalise_piece(Dtype x_dtype, const std::byte* x, std::size_t n,
                             std::byte* y) {
   const auto& k = kernel<Value>();
   bool suspicious = false;
-  if (fits_float(x_dtype)) {
+  if (origins.first == nullptr && fits_float(x_dtype)) {
     std::array<float, kPiece> scratch;
     const float* values = widen<float>(x_dtype, x, n, scratch.data());
     suspicious = with_results(
@@ -107,7 +107,7 @@ std::size_t gradient_piece(Dtype x_dtype, const std::byte* x, Dtype dy_dtype, co
                            Dtype dtype, std::byte* dx) {
   const auto& k = kernel<Value>();
   bool suspicious = false;
-  if (fits_float(x_dtype) && fits_float(dy_dtype)) {
+  if (origins.first == nullptr && fits_float(x_dtype) && fits_float(dy_dtype)) {
     std::array<float, kPiece> x_scratch;
     std::array<float, kPiece> dy_scratch;
     const float* x_values = widen<float>(x_dtype, x, n, x_scratch.data());

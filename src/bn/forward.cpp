@@ -30,14 +30,19 @@ class Forward : public Computation {
   [[nodiscard]] std::uint64_t x_checksum() const { return x_checksum_; }
 
  protected:
-  [[nodiscard]] double scale_of(std::size_t c, DoubleDouble var) const {
-    return (inverse_sqrt(var + parameters_.eps) * parameters_.gamma[c]).hi;
+  // gamma * inv_std * 2^exponent
+  [[nodiscard]] double scale_of(std::size_t c, DoubleDouble var, int exponent = 0) const {
+    const DoubleDouble inv_std = inverse_sqrt(var + parameters_.eps);
+    const double gamma = parameters_.gamma[c];
+    // Up before the product underflows, down after it.
+    return exponent > 0 ? (inv_std * std::ldexp(gamma, exponent)).hi
+                        : std::ldexp((inv_std * gamma).hi, exponent);
   }
   void set(std::size_t c, const Centre& centre, double scale) {
     constants_.origin[c] = centre.origin;
     constants_.mean[c] = centre.mean.hi;
     constants_.mean_lo[c] = centre.mean.lo;
-    constants_.scale[c] = scale / centre.origin.factor;
+    constants_.scale[c] = scale;
     constants_.beta[c] = parameters_.beta[c];
   }
   void check_scale() const {
@@ -76,7 +81,8 @@ class ForwardTrain : public Forward {
     const double scale = scale_of(c, statistics.var);
     const Centre centre = batch_centre(x_, sum, result_.sums.count, statistics, scale);
     // In a constant channel x - mean is 0, and y is beta whatever the scale.
-    set(c, centre, statistics.constant ? 0 : scale);
+    set(c, centre,
+        statistics.constant ? 0 : scale_of(c, statistics.var, -std::ilogb(centre.origin.factor)));
     result_.sums.sum[c] = std::move(sum);
     result_.sums.sum_squares[c] = std::move(sum_squares);
   }

@@ -30,8 +30,7 @@ struct ForwardResult {
 /// x, y: the same view, of any dtype each (y: floating); y may be x's own memory.
 ///
 /// Error of y, measured in ulp of the largest of gamma * x_hat, beta and y: float16 and float32
-/// 0.5001, float64 4, for eps of 1e-290 or more and gamma * inv_std of 1e-290 or more (or 0). A
-/// constant channel gives beta exactly.
+/// 0.5001, float64 4, for eps of 1e-290 or more. A constant channel gives beta exactly.
 ///
 /// m = 0: nothing to do. Throws NonFiniteError, SingleValueError (m = 1), RangeError; y is then
 /// unspecified. Throws std::invalid_argument for parameters of another shape and for an eps that is

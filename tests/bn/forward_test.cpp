@@ -148,7 +148,8 @@ TEST_CASE("y keeps its bound where values, deviations or gamma are tiny or huge"
        {Scales{1e-315, 1e-316, 1, 1e-5}, Scales{1e-300, 1e-305, 1e290, 1e-5},
         Scales{1e-140, 1e-148, 1, 1e-290}, Scales{1e150, 1e142, 1, 1e-5},
         Scales{1e153, 1e153, 1, 1e-5}, Scales{1e100, 1e100, 1e-150, 1e-5},
-        Scales{0, 1e-320, 1e300, 1e-5}}) {
+        Scales{0, 1e-320, 1e300, 1e-5}, Scales{1e149, 1e150, 1e-165, 1e-5},
+        Scales{1e149, 1e150, 1e-300, 1e-5}}) {
     INFO(mean << " " << deviation << " " << gamma << " " << eps);
     data::Random random(13);
     Array x(Dtype::float64, view.size());
