@@ -111,12 +111,12 @@ class BackwardTrain : public Backward {
     const DoubleDouble scale = inv_std * gamma_[c];
     const DoubleDouble offset = scale * (dbeta / m);
     // In a constant channel x - mean is 0, whatever its multiplier.
-    const DoubleDouble slope =
-        statistics.constant ? DoubleDouble{} : scale * inv_std * (dgamma / m);
-    const Centre centre = batch_centre(x_, moments.values, m_, statistics, slope.hi);
+    const bool no_slope = statistics.constant || dgamma.hi == 0 || gamma_[c] == 0;
+    const double slope = no_slope ? 0 : not_zero((scale * inv_std * (dgamma / m)).hi);
+    const Centre centre = batch_centre(x_, moments.values, m_, statistics, slope);
     const DoubleDouble slope_there =
-        statistics.constant ? DoubleDouble{}
-                            : seen_slope(inv_std, gamma_[c], dgamma / m, centre.origin.factor);
+        no_slope ? DoubleDouble{}
+                 : seen_slope(inv_std, gamma_[c], dgamma / m, centre.origin.factor);
     constants_.origin[c] = centre.origin;
     constants_.mean[c] = centre.mean.hi;
     constants_.mean_lo[c] = centre.mean.lo;

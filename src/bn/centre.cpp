@@ -9,7 +9,7 @@ namespace {
 int exponent_of_factor(Dtype x, const Dyadic& sum, std::uint64_t count,
                        const ChannelStatistics& statistics, double multiplier) {
   // Elements that are too small to be scaled down vanish beside such a multiplier anyway.
-  if (std::abs(multiplier) < kTinyMultiplier) return -kFactorExponent;
+  if (multiplier != 0 && std::abs(multiplier) < kTinyMultiplier) return -kFactorExponent;
   // A mean below this has no low part to speak of, which matters where what is left is multiplied
   // up again; squares that stay below that leave room for the factor.
   constexpr double kTinyMean = 0x1p-900;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 #include "bn/channel_statistics.hpp"
 #include "bn/dyadic.hpp"
@@ -20,8 +21,13 @@ struct Centre {
 inline constexpr int kFactorExponent = 512;
 inline constexpr double kTinyMultiplier = 0x1p-900;
 
+/// A multiplier that may have underflowed.
+inline double not_zero(double multiplier) {
+  return multiplier == 0 ? std::numeric_limits<double>::min() : multiplier;
+}
+
 /// The centre of a batch of x's dtype with these sums and statistics; `multiplier` is what the
-/// elements less their mean will be multiplied by.
+/// elements less their mean will be multiplied by, not 0 merely because it underflows.
 [[nodiscard]] Centre batch_centre(Dtype x, const Dyadic& sum, std::uint64_t count,
                                   const ChannelStatistics& statistics, double multiplier);
 

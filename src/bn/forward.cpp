@@ -45,6 +45,7 @@ class Forward : public Computation {
     constants_.scale[c] = scale;
     constants_.beta[c] = parameters_.beta[c];
   }
+  [[nodiscard]] double gamma(std::size_t c) const { return parameters_.gamma[c]; }
   void check_scale() const {
     for (std::size_t c = 0; c < constants_.scale.size(); ++c) {
       if (!std::isfinite(constants_.scale[c])) throw RangeError("gamma * inv_std", c);
@@ -78,11 +79,11 @@ class ForwardTrain : public Forward {
     auto [sum, sum_squares] = sums[0].take(c);
     const ChannelStatistics statistics = channel_statistics(sum, sum_squares, result_.sums.count);
     result_.statistics.set(c, statistics);
-    const double scale = scale_of(c, statistics.var);
-    const Centre centre = batch_centre(x_, sum, result_.sums.count, statistics, scale);
     // In a constant channel x - mean is 0, and y is beta whatever the scale.
-    set(c, centre,
-        statistics.constant ? 0 : scale_of(c, statistics.var, -std::ilogb(centre.origin.factor)));
+    const bool no_scale = statistics.constant || gamma(c) == 0;
+    const double scale = no_scale ? 0 : not_zero(scale_of(c, statistics.var));
+    const Centre centre = batch_centre(x_, sum, result_.sums.count, statistics, scale);
+    set(c, centre, no_scale ? 0 : scale_of(c, statistics.var, -std::ilogb(centre.origin.factor)));
     result_.sums.sum[c] = std::move(sum);
     result_.sums.sum_squares[c] = std::move(sum_squares);
   }
