@@ -192,9 +192,9 @@ inline __attribute__((always_inline)) Grids make_grids(const int* e_x, const int
   return grids;
 }
 
-// Exact where the guesses were right; otherwise anything.
+// A lane's sum, at most 2^53 where the guesses were right; otherwise anything that can be added up.
 inline int64_t to_integer(double v) {
-  return v > -0x1p62 && v < 0x1p62 ? static_cast<int64_t>(v) : 0;
+  return v > -0x1p54 && v < 0x1p54 ? static_cast<int64_t>(v) : 0;
 }
 
 template <class Real>
