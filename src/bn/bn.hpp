@@ -18,29 +18,33 @@
 
 namespace bn {
 
+/// use(view, array...) for these arrays' memory, all walked in one order.
+template <class Use, class... Memory>
+auto with_arrays(std::ptrdiff_t axis, Use use, const Strided& first, const Memory&... others) {
+  const Order order = common_order({&first, &others...});
+  return use(make_view(first.shape, axis, order), StridedArray(first, order),
+             StridedArray(others, order)...);
+}
+
 /// Train mode: forward_train() of x with channels along `axis`.
 template <HasMemory X, HasMemory Y>
 ForwardResult forward(const X& x, std::ptrdiff_t axis, const Parameters& parameters, Y&& y,
                       const Execution& execution = {}) {
-  const Strided x_memory = strided(x);
-  const Strided y_memory = strided(y);
-  const Order order = common_order({&x_memory, &y_memory});
-  StridedArray source(x_memory, order);
-  StridedArray sink(y_memory, order);
-  return forward_train(make_view(x_memory.shape, axis, order), source, parameters, sink, execution);
+  const auto run = [&](const View& view, StridedArray source, StridedArray sink) {
+    return forward_train(view, source, parameters, sink, execution);
+  };
+  return with_arrays(axis, run, strided(x), strided(y));
 }
 
 /// Test mode: forward_test() with running statistics of shape (C,).
 template <HasMemory X, HasMemory Y>
 ForwardResult forward(const X& x, std::ptrdiff_t axis, const RunningStatistics& running,
                       const Parameters& parameters, Y&& y, const Execution& execution = {}) {
-  const Strided x_memory = strided(x);
-  const Strided y_memory = strided(y);
-  const Order order = common_order({&x_memory, &y_memory});
-  StridedArray source(x_memory, order);
-  StridedArray sink(y_memory, order);
-  return forward_test(make_view(x_memory.shape, axis, order), source, running.running_mean,
-                      running.running_var, parameters, sink, execution);
+  const auto run = [&](const View& view, StridedArray source, StridedArray sink) {
+    return forward_test(view, source, running.running_mean, running.running_var, parameters, sink,
+                        execution);
+  };
+  return with_arrays(axis, run, strided(x), strided(y));
 }
 
 /// Train mode: backward_train(); `batch` are the sums that forward() returned, or null.
@@ -48,15 +52,11 @@ template <HasMemory X, HasMemory Dy, HasMemory Dx>
 BackwardResult backward(const X& x, const Dy& dy, std::ptrdiff_t axis, const Sums* batch,
                         std::span<const double> gamma, double eps, Dx&& dx,
                         const Execution& execution = {}) {
-  const Strided x_memory = strided(x);
-  const Strided dy_memory = strided(dy);
-  const Strided dx_memory = strided(dx);
-  const Order order = common_order({&x_memory, &dy_memory, &dx_memory});
-  StridedArray x_source(x_memory, order);
-  StridedArray dy_source(dy_memory, order);
-  StridedArray sink(dx_memory, order);
-  return backward_train(make_view(x_memory.shape, axis, order), x_source, dy_source, batch, gamma,
-                        eps, &sink, execution);
+  const auto run = [&](const View& view, StridedArray x_source, StridedArray dy_source,
+                       StridedArray sink) {
+    return backward_train(view, x_source, dy_source, batch, gamma, eps, &sink, execution);
+  };
+  return with_arrays(axis, run, strided(x), strided(dy), strided(dx));
 }
 
 /// Test mode: backward_test().
@@ -64,15 +64,12 @@ template <HasMemory X, HasMemory Dy, HasMemory Dx>
 BackwardResult backward(const X& x, const Dy& dy, std::ptrdiff_t axis,
                         const RunningStatistics& running, std::span<const double> gamma, double eps,
                         Dx&& dx, const Execution& execution = {}) {
-  const Strided x_memory = strided(x);
-  const Strided dy_memory = strided(dy);
-  const Strided dx_memory = strided(dx);
-  const Order order = common_order({&x_memory, &dy_memory, &dx_memory});
-  StridedArray x_source(x_memory, order);
-  StridedArray dy_source(dy_memory, order);
-  StridedArray sink(dx_memory, order);
-  return backward_test(make_view(x_memory.shape, axis, order), x_source, dy_source,
-                       running.running_mean, running.running_var, gamma, eps, &sink, execution);
+  const auto run = [&](const View& view, StridedArray x_source, StridedArray dy_source,
+                       StridedArray sink) {
+    return backward_test(view, x_source, dy_source, running.running_mean, running.running_var,
+                         gamma, eps, &sink, execution);
+  };
+  return with_arrays(axis, run, strided(x), strided(dy), strided(dx));
 }
 
 }  // namespace bn

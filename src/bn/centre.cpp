@@ -5,6 +5,11 @@
 namespace bn {
 namespace {
 
+// Factors of origins are 2 to the power of this, or of its negative where the multiplier of x -
+// mean is smaller than kTinyMultiplier.
+constexpr int kFactorExponent = 512;
+constexpr double kTinyMultiplier = 0x1p-900;
+
 // Of the power of two that keeps low parts of the mean, or of the multiplier, from underflowing.
 int exponent_of_factor(Dtype x, const Dyadic& sum, std::uint64_t count,
                        const ChannelStatistics& statistics, double multiplier) {

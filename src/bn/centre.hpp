@@ -16,11 +16,6 @@ struct Centre {
   DoubleDouble mean;
 };
 
-/// Factors of origins are 2 to the power of this, or of its negative where the multiplier of x -
-/// mean is smaller than kTinyMultiplier.
-inline constexpr int kFactorExponent = 512;
-inline constexpr double kTinyMultiplier = 0x1p-900;
-
 /// A multiplier that may have underflowed.
 inline double not_zero(double multiplier) {
   return multiplier == 0 ? std::numeric_limits<double>::min() : multiplier;
