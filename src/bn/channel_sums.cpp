@@ -44,6 +44,12 @@ struct Exponents {
     return zero ? highest : std::min(highest + room, std::max(highest, lowest + kWindow));
   }
 
+  /// Whether sums with this guess lose something of a finite value.
+  [[nodiscard]] static bool below_window(Real value, int guess) {
+    const auto bits = std::bit_cast<typename kernels::bits_of<Real>::type>(std::abs(value));
+    return bits != 0 && guess - Exponents({bits, bits - 1}).lowest > kWindow;
+  }
+
   bool zero;
   bool finite;
   int highest;  ///< every magnitude is less than 2^(highest + 1)
@@ -270,6 +276,19 @@ void ChannelSums::add_runs(const View& view, const Tile& tile, const Block* bloc
     // Guessed from the channel's first values, then from every chunk for the next.
     std::array<int, kArrays> guess;
     bool guessed = false;
+    std::array<std::int64_t, std::size(Grid::sum)> sum;
+    std::array<std::int64_t, std::size(Grid::product)> products;
+    // The extremes of the values, which tell whether the sums are right.
+    const auto sum_up = [&](const std::array<const Real*, kArrays>& values, std::size_t n) {
+      std::array<kernels::Extremes<Real>, kArrays> extremes;
+      if constexpr (kArrays == 1) {
+        extremes[0] = kernel.moments(values[0], n, guess[0], sum.data(), products.data());
+      } else {
+        kernel.products(values[0], values[1], n, guess[0], guess[1], sum.data(), products.data(),
+                        extremes.data());
+      }
+      return extremes;
+    };
     const auto add_chunk = [&](const std::array<const Real*, kArrays>& values, std::size_t n) {
       if (!guessed) {
         for (std::size_t a = 0; a < kArrays; ++a) {
@@ -278,36 +297,42 @@ void ChannelSums::add_runs(const View& view, const Tile& tile, const Block* bloc
         }
         guessed = true;
       }
-      std::array<std::int64_t, std::size(Grid::sum)> sum;
-      std::array<std::int64_t, std::size(Grid::product)> products;
-      for (int attempt = 0; attempt < 2; ++attempt) {
-        std::array<kernels::Extremes<Real>, kArrays> extremes;
-        if constexpr (kArrays == 1) {
-          extremes[0] = kernel.moments(values[0], n, guess[0], sum.data(), products.data());
-        } else {
-          kernel.products(values[0], values[1], n, guess[0], guess[1], sum.data(), products.data(),
-                          extremes.data());
-        }
-        bool fit = true;
-        std::array<int, kArrays> used = guess;
-        for (std::size_t a = 0; a < kArrays; ++a) {
-          const Exponents<Real> exponents(extremes[a]);
-          if (!exponents.finite) throw_first_non_finite(view, tile, blocks, kArrays);
-          if (exponents.fit(guess[a])) continue;
-          fit = false;
-          guess[a] = exponents.guess(kRoomOfChunk);
-        }
-        if (!fit) continue;
-        for (std::size_t t = 0; t < sum.size(); ++t) {
-          sums.values.add(sum[t], used.back() + Grid::sum[t]);
-        }
-        for (std::size_t t = 0; t < products.size(); ++t) {
-          sums.products.add(products[t], used.front() + used.back() + Grid::product[t]);
-        }
-        return;
+      const auto extremes = sum_up(values, n);
+      bool fit = true;
+      bool can_fit = true;
+      for (std::size_t a = 0; a < kArrays; ++a) {
+        const Exponents<Real> exponents(extremes[a]);
+        if (!exponents.finite) throw_first_non_finite(view, tile, blocks, kArrays);
+        if (exponents.fit(guess[a])) continue;
+        fit = false;
+        guess[a] = exponents.guess(kRoomOfChunk);
+        can_fit = can_fit && exponents.fit(guess[a]);
       }
-      for (std::size_t i = 0; i < n; ++i) {
-        add_element(sums, decoded(values.front()[i]), decoded(values.back()[i]));
+      if (!can_fit) {
+        // A few values are too small for the window of the others: these go one by one.
+        for (std::size_t a = 0; a < kArrays; ++a) {
+          if (values[a] != buffer[a]) std::memcpy(buffer[a], values[a], n * sizeof(Real));
+        }
+        for (std::size_t i = 0; i < n; ++i) {
+          bool too_small = false;
+          for (std::size_t a = 0; a < kArrays; ++a) {
+            too_small = too_small || Exponents<Real>::below_window(buffer[a][i], guess[a]);
+          }
+          if (!too_small) continue;
+          add_element(sums, decoded(buffer.front()[i]), decoded(buffer.back()[i]));
+          for (std::size_t a = 0; a < kArrays; ++a) buffer[a][i] = 0;
+        }
+      }
+      if (!fit) {
+        std::array<const Real*, kArrays> others = values;
+        if (!can_fit) std::copy(buffer.begin(), buffer.end(), others.begin());
+        sum_up(others, n);
+      }
+      for (std::size_t t = 0; t < sum.size(); ++t) {
+        sums.values.add(sum[t], guess.back() + Grid::sum[t]);
+      }
+      for (std::size_t t = 0; t < products.size(); ++t) {
+        sums.products.add(products[t], guess.front() + guess.back() + Grid::product[t]);
       }
     };
 

@@ -31,7 +31,8 @@ inline __attribute__((always_inline)) D read(const Real* p) {
   }
 }
 
-// Writes results, and keeps the bits of the largest magnitude of them.
+// Writes results, and adds them up: a sum is not finite where one of them is not. Large results may
+// overflow it, too, so it only tells where to look closer.
 template <class Real>
 class Writer {
  public:
@@ -43,30 +44,22 @@ class Writer {
       reals = v;
     }
     __builtin_memcpy(p, &reals, sizeof reals);
-    BitVector bits;
-    __builtin_memcpy(&bits, &reals, sizeof bits);
-    bits += bits;  // without the sign
-    largest_ = bits > largest_ ? bits : largest_;
+    sum_ += reals;
   }
   inline __attribute__((always_inline)) void write(Real* p, double v) {
     *p = static_cast<Real>(v);
-    const auto bits = magnitude(*p);
-    largest_of_rest_ = bits > largest_of_rest_ ? bits : largest_of_rest_;
+    sum_of_rest_ += *p;
   }
-  [[nodiscard]] bool non_finite() const {
-    auto largest = largest_of_rest_;
-    for (size_t i = 0; i < kLanes; ++i) {
-      const auto bits = largest_[i] >> 1;
-      largest = bits > largest ? bits : largest;
-    }
-    return largest >= magnitude(static_cast<Real>(__builtin_huge_val()));
+  [[nodiscard]] bool suspicious() const {
+    Real sum = sum_of_rest_;
+    for (size_t i = 0; i < kLanes; ++i) sum += sum_[i];
+    return magnitude(sum) >= magnitude(static_cast<Real>(__builtin_huge_val()));
   }
 
  private:
   using Vector = typename result_vector<Real>::type;
-  using BitVector = typename result_vector<Real>::bits;
-  BitVector largest_ = {};
-  typename bits_of<Real>::type largest_of_rest_ = 0;
+  Vector sum_ = {};
+  Real sum_of_rest_ = 0;
 };
 
 template <class D, class Value, class X>
@@ -88,7 +81,7 @@ bool normalise(const X* x, size_t n, const Affine<Value>& constants, Y* y) {
     }
   }
   for (; i < n; ++i) writer.write(y + i, normalised<double>(x, i, k));
-  return writer.non_finite();
+  return writer.suspicious();
 }
 
 template <class D>
@@ -177,7 +170,7 @@ bool gradient(const In* x, const In* dy, size_t n, const Gradient<Value>& consta
     }
   }
   for (; i < n; ++i) writer.write(dx + i, differentiated<double, Out>(x, dy, i, k));
-  return writer.non_finite();
+  return writer.suspicious();
 }
 
 }  // namespace

@@ -12,9 +12,11 @@ namespace {
 template <class Real>
 struct Lanes;
 
-// A float has 24 bits and spans 24 + 21 within the window: x itself is on the grid 2^(e - 44), and
-// 2^8 of them fit. A product is less than 2^(e + 2) and a multiple of 2^(e - 88), e = e_x + e_dy:
-// it is split at 2^(e - 43), and 2^8 of either part fit.
+// A float has 24 bits and spans 24 + 20 within the window: x itself is on the grid 2^(e - 43), and
+// 2^8 of them fit. A product is less than 2^(e + 2) and a multiple of 2^(e - 86), e = e_x + e_dy.
+// One sum takes what is above 2^(e - 41): it starts at a magic, so that every addition rounds to
+// this grid, and 2^8 times 2^43 units leave its exponent as it is. The other sum takes what the
+// first one lost or gained by rounding, at most 2^44 units of its own at a time.
 template <>
 struct Lanes<float> {
   static constexpr size_t kMostAdditions = 256;
@@ -22,8 +24,8 @@ struct Lanes<float> {
   static constexpr size_t kProducts = sizeof(Grid<float>::product) / sizeof(int);
   using Parts = Doubles;
 
-  Doubles sum[kSums] = {};
-  Doubles product[kProducts] = {};
+  Doubles sum[kSums];
+  Doubles product[kProducts];
 
   static double scale(int) { return 1; }
   static double magic(int e) { return 1.5 * power_of_two(52 + Grid<float>::product[0] + e); }
@@ -34,11 +36,10 @@ struct Lanes<float> {
 
   static inline __attribute__((always_inline)) Parts split(Doubles x, Doubles) { return x; }
   inline __attribute__((always_inline)) void add(Parts x) { sum[0] += x; }
-  inline __attribute__((always_inline)) void add_product(Parts x, Parts y, Doubles magic) {
-    const Doubles p = x * y;
-    const Doubles high = (p + magic) - magic;
-    product[0] += high;
-    product[1] += p - high;
+  inline __attribute__((always_inline)) void add_product(Parts x, Parts y) {
+    const Doubles before = product[0];
+    product[0] = add_exact_product(before, x, y);
+    product[1] += add_exact_product(before - product[0], x, y);
   }
 };
 
@@ -56,8 +57,8 @@ struct Lanes<double> {
     Doubles c;
   };
 
-  Doubles sum[kSums] = {};
-  Doubles product[kProducts] = {};
+  Doubles sum[kSums];
+  Doubles product[kProducts];
 
   static double scale(int e) { return power_of_two(-(e + 1)); }
   static double magic(int) { return 0; }
@@ -80,7 +81,7 @@ struct Lanes<double> {
     sum[1] += x.b;
     sum[2] += x.c;
   }
-  inline __attribute__((always_inline)) void add_product(const Parts& x, const Parts& y, Doubles) {
+  inline __attribute__((always_inline)) void add_product(const Parts& x, const Parts& y) {
     product[0] += x.a * y.a;
     product[1] += x.a * y.b + x.b * y.a;
     product[2] += x.a * y.c + x.b * y.b + x.c * y.a;
@@ -99,11 +100,14 @@ struct Tracker {
   static constexpr size_t kWidth = BN_VECTOR_BYTES / sizeof(Real);
   static constexpr size_t kVectors = kStep / kWidth;
 
-  Vector largest[kVectors] = {};
+  Vector largest[kVectors];
   Vector smallest_less_1[kVectors];
 
-  Tracker() {
-    for (Vector& v : smallest_less_1) v = ~Vector{};
+  inline __attribute__((always_inline)) void start() {
+    for (size_t v = 0; v < kVectors; ++v) {
+      largest[v] = Vector{};
+      smallest_less_1[v] = ~Vector{};
+    }
   }
 
   inline __attribute__((always_inline)) void add(const Real* p) {
@@ -141,18 +145,29 @@ struct Grids {
   Doubles magic[kUnroll];
 };
 
+// Sums that have taken nothing yet; what the first sum of products starts at is in it to the end.
+template <class Real>
+inline __attribute__((always_inline)) void clear(Lanes<Real>* lanes, const Grids& grids) {
+  for (size_t u = 0; u < kUnroll; ++u) lanes[u] = {{}, {grids.magic[u]}};
+}
+
 // The state of sum x and sum x^2 over steps of kStep values (along a run, or columns side by side).
 template <class Real>
 struct Moments {
   Lanes<Real> lanes[kUnroll];
   Tracker<Real> tracker;
 
+  inline __attribute__((always_inline)) void start(const Grids& grids) {
+    clear(lanes, grids);
+    tracker.start();
+  }
+
   inline __attribute__((always_inline)) void add(const Real* x, const Grids& grids) {
     tracker.add(x);
     for (size_t u = 0; u < kUnroll; ++u) {
       const auto parts = Lanes<Real>::split(load(x + u * kLanes), grids.scale_x[u]);
       lanes[u].add(parts);
-      lanes[u].add_product(parts, parts, grids.magic[u]);
+      lanes[u].add_product(parts, parts);
     }
   }
 };
@@ -164,6 +179,12 @@ struct Products {
   Tracker<Real> x_tracker;
   Tracker<Real> dy_tracker;
 
+  inline __attribute__((always_inline)) void start(const Grids& grids) {
+    clear(lanes, grids);
+    x_tracker.start();
+    dy_tracker.start();
+  }
+
   inline __attribute__((always_inline)) void add(const Real* x, const Real* dy,
                                                  const Grids& grids) {
     x_tracker.add(x);
@@ -172,7 +193,7 @@ struct Products {
       const auto parts_x = Lanes<Real>::split(load(x + u * kLanes), grids.scale_x[u]);
       const auto parts_dy = Lanes<Real>::split(load(dy + u * kLanes), grids.scale_dy[u]);
       lanes[u].add(parts_dy);
-      lanes[u].add_product(parts_x, parts_dy, grids.magic[u]);
+      lanes[u].add_product(parts_x, parts_dy);
     }
   }
 };
@@ -198,7 +219,13 @@ inline int64_t to_integer(double v) {
 }
 
 template <class Real>
-void collect(const Lanes<Real>* lanes, int e_sum, int e_product, int64_t* sum, int64_t* products) {
+inline Doubles product_sum(const Lanes<Real>& lanes, size_t t, Doubles magic) {
+  return t == 0 ? lanes.product[0] - magic : lanes.product[t];
+}
+
+template <class Real>
+void collect(const Lanes<Real>* lanes, const Grids& grids, int e_sum, int e_product, int64_t* sum,
+             int64_t* products) {
   for (size_t t = 0; t < Lanes<Real>::kSums; ++t) {
     sum[t] = 0;
     const double unit = Lanes<Real>::sum_unit(e_sum, t);
@@ -211,15 +238,15 @@ void collect(const Lanes<Real>* lanes, int e_sum, int e_product, int64_t* sum, i
     products[t] = 0;
     const double unit = Lanes<Real>::product_unit(e_product, t);
     for (size_t u = 0; u < kUnroll; ++u) {
-      const Doubles scaled = lanes[u].product[t] * unit;
+      const Doubles scaled = product_sum(lanes[u], t, grids.magic[u]) * unit;
       for (size_t l = 0; l < kLanes; ++l) products[t] += to_integer(scaled[l]);
     }
   }
 }
 
 template <class Real>
-void collect_columns(const Lanes<Real>* lanes, const int* e_sum, const int* e_x, const int* e_dy,
-                     size_t width, int64_t* sum, int64_t* products) {
+void collect_columns(const Lanes<Real>* lanes, const Grids& grids, const int* e_sum, const int* e_x,
+                     const int* e_dy, size_t width, int64_t* sum, int64_t* products) {
   for (size_t c = 0; c < kStep; ++c) {
     const Lanes<Real>& of_column = lanes[c / kLanes];
     for (size_t t = 0; t < Lanes<Real>::kSums; ++t) {
@@ -227,8 +254,9 @@ void collect_columns(const Lanes<Real>* lanes, const int* e_sum, const int* e_x,
           to_integer(of_column.sum[t][c % kLanes] * Lanes<Real>::sum_unit(e_sum[c], t));
     }
     for (size_t t = 0; t < Lanes<Real>::kProducts; ++t) {
-      products[t * width + c] = to_integer(of_column.product[t][c % kLanes] *
-                                           Lanes<Real>::product_unit(e_x[c] + e_dy[c], t));
+      products[t * width + c] =
+          to_integer(product_sum(of_column, t, grids.magic[c / kLanes])[c % kLanes] *
+                     Lanes<Real>::product_unit(e_x[c] + e_dy[c], t));
     }
   }
 }
@@ -237,6 +265,7 @@ template <class Real>
 Extremes<Real> moments(const Real* x, size_t n, int e, int64_t* sum, int64_t* sum_squares) {
   const Grids grids = make_grids<Real>(&e, &e, 1);
   Moments<Real> state;
+  state.start(grids);
   size_t i = 0;
   for (; i + kStep <= n; i += kStep) {
     prefetch(x + i, kAhead<Real>);
@@ -247,7 +276,7 @@ Extremes<Real> moments(const Real* x, size_t n, int e, int64_t* sum, int64_t* su
     __builtin_memcpy(padded, x + i, (n - i) * sizeof(Real));
     state.add(padded, grids);
   }
-  collect(state.lanes, e, 2 * e, sum, sum_squares);
+  collect(state.lanes, grids, e, 2 * e, sum, sum_squares);
   const Extremes<Real> extremes = state.tracker.all();
   leave_vectors();
   return extremes;
@@ -258,6 +287,7 @@ void products(const Real* x, const Real* dy, size_t n, int e_x, int e_dy, int64_
               int64_t* sum_products, Extremes<Real>* extremes) {
   const Grids grids = make_grids<Real>(&e_x, &e_dy, 1);
   Products<Real> state;
+  state.start(grids);
   size_t i = 0;
   for (; i + kStep <= n; i += kStep) {
     prefetch(x + i, kAhead<Real>);
@@ -271,7 +301,7 @@ void products(const Real* x, const Real* dy, size_t n, int e_x, int e_dy, int64_
     __builtin_memcpy(dy_padded, dy + i, (n - i) * sizeof(Real));
     state.add(x_padded, dy_padded, grids);
   }
-  collect(state.lanes, e_dy, e_x + e_dy, sum_dy, sum_products);
+  collect(state.lanes, grids, e_dy, e_x + e_dy, sum_dy, sum_products);
   extremes[0] = state.x_tracker.all();
   extremes[1] = state.dy_tracker.all();
   leave_vectors();
@@ -286,8 +316,10 @@ void moments_columns(const Real* x, size_t stride, size_t rows, size_t width, co
                      int64_t* sum, int64_t* sum_squares, Extremes<Real>* extremes) {
   Moments<Real> states[kMostColumns<Real> / kStep];
   Grids grids[kMostColumns<Real> / kStep];
-  for (size_t c = 0; c < width; c += kStep)
+  for (size_t c = 0; c < width; c += kStep) {
     grids[c / kStep] = make_grids<Real>(e + c, e + c, kStep);
+    states[c / kStep].start(grids[c / kStep]);
+  }
   for (size_t r = 0; r < rows; r += kRows, x += kRows * stride) {
     const size_t count = rows - r < kRows ? rows - r : kRows;
     for (size_t c = 0; c < width; c += kStep) {
@@ -306,7 +338,8 @@ void moments_columns(const Real* x, size_t stride, size_t rows, size_t width, co
   }
   for (size_t c = 0; c < width; c += kStep) {
     const Moments<Real>& state = states[c / kStep];
-    collect_columns(state.lanes, e + c, e + c, e + c, width, sum + c, sum_squares + c);
+    collect_columns(state.lanes, grids[c / kStep], e + c, e + c, e + c, width, sum + c,
+                    sum_squares + c);
     for (size_t l = 0; l < kStep; ++l) extremes[c + l] = state.tracker.lane(l);
   }
   leave_vectors();
@@ -321,6 +354,7 @@ void products_columns(const Real* x, size_t x_stride, const Real* dy, size_t dy_
   Grids grids[kMostColumns<Real> / kStep];
   for (size_t c = 0; c < width; c += kStep) {
     grids[c / kStep] = make_grids<Real>(e_x + c, e_dy + c, kStep);
+    states[c / kStep].start(grids[c / kStep]);
   }
   for (size_t r = 0; r < rows; r += kRows, x += kRows * x_stride, dy += kRows * dy_stride) {
     const size_t count = rows - r < kRows ? rows - r : kRows;
@@ -343,7 +377,8 @@ void products_columns(const Real* x, size_t x_stride, const Real* dy, size_t dy_
   }
   for (size_t c = 0; c < width; c += kStep) {
     const Products<Real>& state = states[c / kStep];
-    collect_columns(state.lanes, e_dy + c, e_x + c, e_dy + c, width, sum_dy + c, sum_products + c);
+    collect_columns(state.lanes, grids[c / kStep], e_dy + c, e_x + c, e_dy + c, width, sum_dy + c,
+                    sum_products + c);
     for (size_t l = 0; l < kStep; ++l) {
       x_extremes[c + l] = state.x_tracker.lane(l);
       dy_extremes[c + l] = state.dy_tracker.lane(l);

@@ -37,9 +37,9 @@ struct Grid;
 
 template <>
 struct Grid<float> {
-  static constexpr int window = 21;
-  static constexpr int sum[] = {-44};           ///< term t counts in 2^(e + sum[t])
-  static constexpr int product[] = {-43, -88};  ///< term t counts in 2^(e + product[t])
+  static constexpr int window = 20;
+  static constexpr int sum[] = {-43};           ///< term t counts in 2^(e + sum[t])
+  static constexpr int product[] = {-41, -86};  ///< term t counts in 2^(e + product[t])
 };
 
 template <>
@@ -112,7 +112,7 @@ constexpr std::size_t kShortRun = 16;
 using Channel = double;
 using Columns = const double*;
 
-/// Each writes n results and returns whether one of them is infinite or NaN.
+/// Each writes n results and returns whether one of them may be infinite or NaN.
 template <class Value>
 struct Elementwise {
   bool (*normalise_ff)(const float* x, std::size_t n, const Affine<Value>&, float* y);

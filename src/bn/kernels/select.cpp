@@ -37,7 +37,9 @@ std::vector<const Table*> available() {
   std::vector<const Table*> tables{&baseline::kTable};
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && cpu_has_f16c()) tables.push_back(&avx2::kTable);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && cpu_has_f16c()) {
+    tables.push_back(&avx2::kTable);
+  }
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && cpu_has_f16c()) {
     tables.push_back(&avx512::kTable);

@@ -51,6 +51,17 @@ inline __attribute__((always_inline)) Floats to_floats(Doubles v) {
 #endif
 }
 
+// sum + a * b where the product needs no rounding: then it does not matter whether it is fused.
+inline __attribute__((always_inline)) Doubles add_exact_product(Doubles sum, Doubles a, Doubles b) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_pd(a, b, sum);
+#elif defined(__FMA__)
+  return _mm256_fmadd_pd(a, b, sum);
+#else
+  return sum + a * b;
+#endif
+}
+
 inline __attribute__((always_inline)) Doubles broadcast(double value) { return value - Doubles{}; }
 
 template <class Lane>
