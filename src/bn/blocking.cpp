@@ -10,19 +10,14 @@ namespace {
 constexpr std::size_t kKiB = 1024;
 constexpr std::size_t kMiB = 1024 * kKiB;
 
-// Of all threads' buffers. A second look at a buffer in memory is cheaper than a second read of the
-// file, so resident groups may be much larger than a cache.
-constexpr std::size_t kBuffers = 40 * kMiB;
+// Pieces of a row that cost no more a byte than longer ones: in a file, where each is a system call
+// and a larger one gets larger pages of the file system; in memory, where pages and prefetching
+// like them.
+constexpr std::size_t kFileRun = 64 * kKiB;
+constexpr std::size_t kMemoryRun = 4 * kKiB;
 
-// Pieces of a row, in bytes: shorter ones make system calls dear in a file, and pages and
-// prefetching in memory. Down to the least it is better to have groups for every thread than long
-// pieces.
-struct Run {
-  std::size_t best;
-  std::size_t least;
-};
-constexpr Run kCopiedRun{64 * kKiB, 16 * kKiB};
-constexpr Run kMemoryRun{4 * kKiB, 4 * kKiB};
+// The share that one of a few threads has of the last cache, where groups in memory are to stay.
+constexpr std::size_t kLastCache = 8 * kMiB;
 
 // Work below which another thread costs more than it brings.
 constexpr std::size_t kPerThread = 512 * kKiB;
@@ -33,9 +28,6 @@ constexpr std::size_t kMostChannels = 4096;
 // Tiles a thread, unless they would be shorter than this.
 constexpr std::size_t kTilesPerThread = 4;
 constexpr std::size_t kLeastTile = 64 * kKiB;
-
-// Groups a thread: so that threads finish at about the same time.
-constexpr std::size_t kGroupsPerThread = 4;
 
 // Half of a core's own cache: the other half is for results and accumulators.
 std::size_t stream_bytes() {
@@ -87,25 +79,18 @@ Blocking make_blocking(const View& view, std::size_t element_bytes, std::size_t 
       static_cast<unsigned>(std::clamp<std::size_t>(bytes / kPerThread, 1, std::max(1U, threads)));
   // A core's own cache, less where there would not be several tiles for every thread.
   const std::size_t tile_bytes =
-      std::min({stream_bytes(), kBuffers / 2 / blocking.threads,
-                std::max(kLeastTile, bytes / (kTilesPerThread * blocking.threads))});
+      std::min(stream_bytes(), std::max(kLeastTile, bytes / (kTilesPerThread * blocking.threads)));
   blocking.tile_elements =
       std::max<std::size_t>(1, tile_bytes / std::max(element_bytes, result_bytes));
 
-  // Channels a group: enough for a run, few enough for every thread to have several groups.
+  // As few channels a group as make long runs.
   const std::size_t channels = std::max<std::size_t>(1, view.channel);
   const std::size_t channel_run = std::max<std::size_t>(1, view.inner * element_bytes);
-  const Run run = copies ? kCopiedRun : kMemoryRun;
-  const auto channels_for = [&](std::size_t run_bytes) {
-    return std::min(divide_up(run_bytes, channel_run), kMostChannels);
-  };
-  const std::size_t for_threads = divide_up(channels, kGroupsPerThread * blocking.threads);
-  const std::size_t least = std::min(channels, channels_for(run.least));
-  const std::size_t fitting =
-      kBuffers / blocking.threads / std::max<std::size_t>(1, view.m() * element_bytes);
   const std::size_t step =
-      std::min({channels, channels_for(run.best), std::max(for_threads, least), fitting});
-  blocking.resident = step >= least && (blocking.threads == 1 || step < channels);
+      std::min(channels, divide_up(copies ? kFileRun : kMemoryRun, channel_run));
+  const std::size_t room = copies ? stream_bytes() : kLastCache;
+  blocking.resident = step * view.m() * element_bytes <= room && step <= kMostChannels &&
+                      (blocking.threads == 1 || step < channels);
   blocking.groups = {view, std::max<std::size_t>(1, view.outer),
                      blocking.resident ? step : std::min(channels, kMostChannels),
                      std::max<std::size_t>(1, view.inner)};

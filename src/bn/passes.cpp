@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <optional>
 
@@ -15,19 +16,20 @@ namespace {
 
 constexpr std::size_t kMostSources = 2;
 
-// Results of a resident group leave in pieces of about this size, which stay in the core's cache.
-constexpr std::size_t kPiece = 128 * 1024;
-
 // Memory that a thread reuses from tile to tile.
 class Buffer {
  public:
   std::byte* get(std::size_t bytes) {
-    if (bytes_.size() < bytes) bytes_ = std::vector<std::byte>(bytes);
-    return bytes_.data();
+    if (size_ < bytes) {
+      bytes_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
+      size_ = bytes;
+    }
+    return bytes_.get();
   }
 
  private:
-  std::vector<std::byte> bytes_;
+  std::unique_ptr<std::byte[]> bytes_;
+  std::size_t size_ = 0;
 };
 
 // The first non-finite value that any thread met.
@@ -62,7 +64,7 @@ class Passes {
         sink_(sink),
         execution_(execution),
         sink_streamed_(sink != nullptr && sink->sequential()) {
-    bool copies = false;
+    bool copies = sink != nullptr && sink->copies();
     for (const Source* source : sources) {
       element_bytes_ += item_size(source->dtype());
       streamed_ = streamed_ || source->sequential();
@@ -145,7 +147,7 @@ class Passes {
         computation_.finish(c, group);
       }
       // From a non-finite value on, only an earlier one is looked for.
-      if (fused && !first_non_finite_.met()) apply_pieces(thread, tile, blocks);
+      if (fused && !first_non_finite_.met()) apply_tile(thread, tile, blocks);
     });
   }
 
@@ -196,25 +198,6 @@ class Passes {
       const Tile tile = tiles.tile(i);
       apply_tile(thread, tile, load(thread, tile));
     });
-  }
-
-  void apply_pieces(unsigned thread, const Tile& tile, const Blocks& blocks) {
-    const Tiling pieces =
-        Tiling::contiguous({tile.outer.count, tile.channel.count, tile.inner.count},
-                           kPiece / item_size(sink_->dtype()));
-    for (std::size_t p = 0; p < pieces.count(); ++p) {
-      Tile piece = pieces.tile(p);
-      const std::size_t in_row = piece.channel.begin * tile.inner.count + piece.inner.begin;
-      Blocks part = blocks;
-      for (std::size_t s = 0; s < sources_.size(); ++s) {
-        part[s].rows.data +=
-            piece.outer.begin * part[s].rows.stride + in_row * item_size(part[s].dtype);
-      }
-      piece.outer.begin += tile.outer.begin;
-      piece.channel.begin += tile.channel.begin;
-      piece.inner.begin += tile.inner.begin;
-      apply_tile(thread, piece, part);
-    }
   }
 
   void apply_tile(unsigned thread, const Tile& tile, const Blocks& blocks) {
