@@ -16,8 +16,11 @@ constexpr std::size_t kMiB = 1024 * kKiB;
 constexpr std::size_t kFileRun = 64 * kKiB;
 constexpr std::size_t kMemoryRun = 4 * kKiB;
 
-// The share that one of a few threads has of the last cache, where groups in memory are to stay.
-constexpr std::size_t kLastCache = 8 * kMiB;
+// Of a last cache, where groups in memory are to stay.
+constexpr std::size_t kLastCache = 16 * kMiB;
+
+// Of the buffers of all threads, of which half are for results.
+constexpr std::size_t kBuffers = 40 * kMiB;
 
 // Work below which another thread costs more than it brings.
 constexpr std::size_t kPerThread = 512 * kKiB;
@@ -78,8 +81,9 @@ Blocking make_blocking(const View& view, std::size_t element_bytes, std::size_t 
   blocking.threads =
       static_cast<unsigned>(std::clamp<std::size_t>(bytes / kPerThread, 1, std::max(1U, threads)));
   // A core's own cache, less where there would not be several tiles for every thread.
+  const std::size_t buffer = std::min(stream_bytes(), kBuffers / 2 / blocking.threads);
   const std::size_t tile_bytes =
-      std::min(stream_bytes(), std::max(kLeastTile, bytes / (kTilesPerThread * blocking.threads)));
+      std::min(buffer, std::max(kLeastTile, bytes / (kTilesPerThread * blocking.threads)));
   blocking.tile_elements =
       std::max<std::size_t>(1, tile_bytes / std::max(element_bytes, result_bytes));
 
@@ -88,7 +92,7 @@ Blocking make_blocking(const View& view, std::size_t element_bytes, std::size_t 
   const std::size_t channel_run = std::max<std::size_t>(1, view.inner * element_bytes);
   const std::size_t step =
       std::min(channels, divide_up(copies ? kFileRun : kMemoryRun, channel_run));
-  const std::size_t room = copies ? stream_bytes() : kLastCache;
+  const std::size_t room = copies ? buffer : kLastCache / blocking.threads;
   blocking.resident = step * view.m() * element_bytes <= room && step <= kMostChannels &&
                       (blocking.threads == 1 || step < channels);
   blocking.groups = {view, std::max<std::size_t>(1, view.outer),

@@ -102,7 +102,7 @@ TEST_CASE("buffers of all threads together stay within 40 MiB, whatever the shap
 }
 
 TEST_CASE("what is read from files is never cut into short pieces") {
-  constexpr std::size_t kLeast = std::size_t{16} << 10;
+  constexpr std::size_t kLeast = std::size_t{64} << 10;
   for (const View& view : kViews) {
     for (const std::size_t element_bytes : {2U, 4U, 8U, 16U}) {
       INFO(support::text(view) << " " << element_bytes);
