@@ -18,6 +18,7 @@ struct Rows {
 struct MutableRows {
   std::byte* data = nullptr;
   std::size_t stride = 0;
+  bool past_caches = false;  ///< of an array so large that no cache keeps what is written
 };
 
 /// An array that can be read a tile at a time.

@@ -14,6 +14,7 @@ using kernels::Affine;
 using kernels::Channel;
 using kernels::Columns;
 using kernels::Gradient;
+using kernels::Store;
 
 // Elements converted at a time: the conversions stay in the first cache.
 constexpr std::size_t kPiece = 1024;
@@ -68,35 +69,37 @@ const double* widen_double(Dtype dtype, const std::byte* elements, std::size_t n
   return scratch;
 }
 
-// run(real, Out) -> "one is not finite", for the dtype of the results.
+// run(real, Out, Store) -> "one may not be finite", for the dtype of the results.
 template <class RunFloat, class RunDouble>
-bool with_results(Dtype dtype, std::byte* results, std::size_t n, RunFloat run_float,
+bool with_results(Dtype dtype, std::byte* results, Store store, std::size_t n, RunFloat run_float,
                   RunDouble run_double) {
-  if (dtype == Dtype::float32) return run_float(reinterpret_cast<float*>(results));
-  if (dtype == Dtype::float64) return run_double(reinterpret_cast<double*>(results));
+  if (dtype == Dtype::float32) return run_float(reinterpret_cast<float*>(results), store);
+  if (dtype == Dtype::float64) return run_double(reinterpret_cast<double*>(results), store);
   std::array<double, kPiece> exact;
-  run_double(exact.data());
+  run_double(exact.data(), Store::cached);
   return kernels::table().narrow_half(exact.data(), n, reinterpret_cast<std::uint16_t*>(results));
 }
 
 template <class Value>
 std::size_t normalise_piece(Dtype x_dtype, const std::byte* x, std::size_t n,
                             const Affine<Value>& constants, Origins<Value> origins, Dtype dtype,
-                            std::byte* y) {
+                            std::byte* y, Store store) {
   const auto& k = kernel<Value>();
   bool suspicious = false;
   if (origins.first == nullptr && fits_float(x_dtype)) {
     std::array<float, kPiece> scratch;
     const float* values = widen<float>(x_dtype, x, n, scratch.data());
     suspicious = with_results(
-        dtype, y, n, [&](float* out) { return k.normalise_ff(values, n, constants, out); },
-        [&](double* out) { return k.normalise_fd(values, n, constants, out); });
+        dtype, y, store, n,
+        [&](float* out, Store to) { return k.normalise_ff(values, n, constants, out, to); },
+        [&](double* out, Store to) { return k.normalise_fd(values, n, constants, out, to); });
   } else {
     std::array<double, kPiece> scratch;
     const double* values = widen_double(x_dtype, x, n, origins, scratch.data());
     suspicious = with_results(
-        dtype, y, n, [&](float* out) { return k.normalise_df(values, n, constants, out); },
-        [&](double* out) { return k.normalise_dd(values, n, constants, out); });
+        dtype, y, store, n,
+        [&](float* out, Store to) { return k.normalise_df(values, n, constants, out, to); },
+        [&](double* out, Store to) { return k.normalise_dd(values, n, constants, out, to); });
   }
   return suspicious ? count_non_finite(dtype, y, n, {{x_dtype, x}}) : 0;
 }
@@ -104,7 +107,7 @@ std::size_t normalise_piece(Dtype x_dtype, const std::byte* x, std::size_t n,
 template <class Value>
 std::size_t gradient_piece(Dtype x_dtype, const std::byte* x, Dtype dy_dtype, const std::byte* dy,
                            std::size_t n, const Gradient<Value>& constants, Origins<Value> origins,
-                           Dtype dtype, std::byte* dx) {
+                           Dtype dtype, std::byte* dx, Store store) {
   const auto& k = kernel<Value>();
   bool suspicious = false;
   if (origins.first == nullptr && fits_float(x_dtype) && fits_float(dy_dtype)) {
@@ -113,18 +116,26 @@ std::size_t gradient_piece(Dtype x_dtype, const std::byte* x, Dtype dy_dtype, co
     const float* x_values = widen<float>(x_dtype, x, n, x_scratch.data());
     const float* dy_values = widen<float>(dy_dtype, dy, n, dy_scratch.data());
     suspicious = with_results(
-        dtype, dx, n,
-        [&](float* out) { return k.gradient_ff(x_values, dy_values, n, constants, out); },
-        [&](double* out) { return k.gradient_fd(x_values, dy_values, n, constants, out); });
+        dtype, dx, store, n,
+        [&](float* out, Store to) {
+          return k.gradient_ff(x_values, dy_values, n, constants, out, to);
+        },
+        [&](double* out, Store to) {
+          return k.gradient_fd(x_values, dy_values, n, constants, out, to);
+        });
   } else {
     std::array<double, kPiece> x_scratch;
     std::array<double, kPiece> dy_scratch;
     const double* x_values = widen_double(x_dtype, x, n, origins, x_scratch.data());
     const double* dy_values = widen_double(dy_dtype, dy, n, Origins<Value>{}, dy_scratch.data());
     suspicious = with_results(
-        dtype, dx, n,
-        [&](float* out) { return k.gradient_df(x_values, dy_values, n, constants, out); },
-        [&](double* out) { return k.gradient_dd(x_values, dy_values, n, constants, out); });
+        dtype, dx, store, n,
+        [&](float* out, Store to) {
+          return k.gradient_df(x_values, dy_values, n, constants, out, to);
+        },
+        [&](double* out, Store to) {
+          return k.gradient_dd(x_values, dy_values, n, constants, out, to);
+        });
   }
   return suspicious ? count_non_finite(dtype, dx, n, {{x_dtype, x}, {dy_dtype, dy}}) : 0;
 }
@@ -185,6 +196,8 @@ class ColumnsOf {
   std::vector<T> expanded_;
 };
 
+Store store_of(MutableRows rows) { return rows.past_caches ? Store::past_caches : Store::cached; }
+
 // Whether the tile has a channel that is not seen as it is.
 bool any_moved(const std::vector<Origin>& origins, const Tile& tile) {
   const auto first = origins.begin() + static_cast<std::ptrdiff_t>(tile.channel.begin);
@@ -227,7 +240,7 @@ std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype 
       const Affine<Channel> constants{k.mean[c], k.mean_lo[c], k.scale[c], k.beta[c]};
       overflows += normalise_piece<Channel>(x.dtype, x_at(r, i), n, constants,
                                             Origins<Channel>{moved ? &k.origin[c] : nullptr}, dtype,
-                                            y_at(r, i));
+                                            y_at(r, i), store_of(y));
     });
     return overflows;
   }
@@ -243,7 +256,7 @@ std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype 
                                     beta.from(column)};
     overflows += normalise_piece<Columns>(x.dtype, x_at(r, i), n, constants,
                                           Origins<Columns>{moved ? origin.from(column) : nullptr},
-                                          dtype, y_at(r, i));
+                                          dtype, y_at(r, i), store_of(y));
   });
   return overflows;
 }
@@ -261,7 +274,7 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
     overflows +=
         gradient_piece<Value>(x.dtype, x.rows.data + r * x.rows.stride + i * x_size, dy.dtype,
                               dy.rows.data + r * dy.rows.stride + i * dy_size, n, constants,
-                              origins, dtype, dx.data + r * dx.stride + i * dx_size);
+                              origins, dtype, dx.data + r * dx.stride + i * dx_size, store_of(dx));
   };
 
   if (tile.inner.count >= kernels::kShortRun) {

@@ -62,11 +62,14 @@ Rows StridedArray::load(const View& view, const Tile& tile, std::byte* scratch) 
 }
 
 MutableRows StridedArray::place(const View& view, const Tile& tile, std::byte* scratch) {
+  constexpr std::size_t kMostCached = std::size_t{32} << 20;
   const std::size_t size = item_size(memory_.dtype);
   if (in_place_) {
-    return {memory_.data + tile.position(view, 0) * size, view.channel * view.inner * size};
+    return {.data = memory_.data + tile.position(view, 0) * size,
+            .stride = view.channel * view.inner * size,
+            .past_caches = view.size() * size > kMostCached};
   }
-  return {scratch, tile.row_size() * size};
+  return {.data = scratch, .stride = tile.row_size() * size};
 }
 
 void StridedArray::store(const View& view, const Tile& tile, MutableRows rows) {

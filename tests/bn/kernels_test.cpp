@@ -271,7 +271,9 @@ TEST_CASE("every instruction set finds the extreme magnitudes") {
   }
 }
 
-TEST_CASE("element-wise results have the same bits with every instruction set") {
+TEST_CASE(
+    "element-wise results have the same bits with every instruction set, wherever they are "
+    "stored") {
   data::Random random(5);
   const kernels::Affine<kernels::Channel> affine{0.1, 1e-18, 1.7, -0.3};
   const kernels::Gradient<kernels::Channel> gradient{0.1, 1e-18, 1.7, 1e-17,
@@ -288,52 +290,61 @@ TEST_CASE("element-wise results have the same bits with every instruction set") 
     const kernels::Gradient<kernels::Columns> gradients{k[0].data(), k[1].data(), k[2].data(),
                                                         k[3].data(), k[4].data(), k[5].data(),
                                                         k[6].data(), k[7].data()};
-    const auto check = [&](auto of_channel, const auto& constants, const auto& gradient_constants) {
+    const auto check = [&](auto of_channel, const auto& constants, const auto& gradient_constants,
+                           kernels::Store store, std::size_t at) {
       require_same([&](const Table& table) {
-        std::vector<float> y(n);
-        (table.*of_channel).normalise_ff(x.data(), n, constants, y.data());
+        std::vector<float> y(at + n);
+        (table.*of_channel).normalise_ff(x.data(), n, constants, y.data() + at, store);
         return y;
       });
       require_same([&](const Table& table) {
-        std::vector<double> y(n);
-        (table.*of_channel).normalise_fd(x.data(), n, constants, y.data());
+        std::vector<double> y(at + n);
+        (table.*of_channel).normalise_fd(x.data(), n, constants, y.data() + at, store);
         return y;
       });
       require_same([&](const Table& table) {
-        std::vector<float> y(n);
-        (table.*of_channel).normalise_df(x_double.data(), n, constants, y.data());
+        std::vector<float> y(at + n);
+        (table.*of_channel).normalise_df(x_double.data(), n, constants, y.data() + at, store);
         return y;
       });
       require_same([&](const Table& table) {
-        std::vector<double> y(n);
-        (table.*of_channel).normalise_dd(x_double.data(), n, constants, y.data());
+        std::vector<double> y(at + n);
+        (table.*of_channel).normalise_dd(x_double.data(), n, constants, y.data() + at, store);
         return y;
       });
       require_same([&](const Table& table) {
-        std::vector<float> dx(n);
-        (table.*of_channel).gradient_ff(x.data(), dy.data(), n, gradient_constants, dx.data());
-        return dx;
-      });
-      require_same([&](const Table& table) {
-        std::vector<double> dx(n);
-        (table.*of_channel).gradient_fd(x.data(), dy.data(), n, gradient_constants, dx.data());
-        return dx;
-      });
-      require_same([&](const Table& table) {
-        std::vector<float> dx(n);
+        std::vector<float> dx(at + n);
         (table.*of_channel)
-            .gradient_df(x_double.data(), dy_double.data(), n, gradient_constants, dx.data());
+            .gradient_ff(x.data(), dy.data(), n, gradient_constants, dx.data() + at, store);
         return dx;
       });
       require_same([&](const Table& table) {
-        std::vector<double> dx(n);
+        std::vector<double> dx(at + n);
         (table.*of_channel)
-            .gradient_dd(x_double.data(), dy_double.data(), n, gradient_constants, dx.data());
+            .gradient_fd(x.data(), dy.data(), n, gradient_constants, dx.data() + at, store);
+        return dx;
+      });
+      require_same([&](const Table& table) {
+        std::vector<float> dx(at + n);
+        (table.*of_channel)
+            .gradient_df(x_double.data(), dy_double.data(), n, gradient_constants, dx.data() + at,
+                         store);
+        return dx;
+      });
+      require_same([&](const Table& table) {
+        std::vector<double> dx(at + n);
+        (table.*of_channel)
+            .gradient_dd(x_double.data(), dy_double.data(), n, gradient_constants, dx.data() + at,
+                         store);
         return dx;
       });
     };
-    check(&Table::channel, affine, gradient);
-    check(&Table::columns, affines, gradients);
+    for (const kernels::Store store : {kernels::Store::cached, kernels::Store::past_caches}) {
+      for (const std::size_t at : {0U, 1U, 6U}) {
+        check(&Table::channel, affine, gradient, store, at);
+        check(&Table::columns, affines, gradients, store, at);
+      }
+    }
   }
 }
 
@@ -344,12 +355,14 @@ TEST_CASE("element-wise results say whether one of them is not finite, wherever 
       for (std::size_t at = 0; at < n; ++at) {
         std::vector<float> x(n, 1.5F);
         std::vector<float> y(n);
-        REQUIRE_FALSE(table->channel.normalise_ff(x.data(), n, same, y.data()));
+        REQUIRE_FALSE(
+            table->channel.normalise_ff(x.data(), n, same, y.data(), kernels::Store::cached));
         x[at] = at % 2 == 0 ? std::nanf("") : -std::numeric_limits<float>::infinity();
-        REQUIRE(table->channel.normalise_ff(x.data(), n, same, y.data()));
+        REQUIRE(table->channel.normalise_ff(x.data(), n, same, y.data(), kernels::Store::cached));
         std::vector<double> x_double(n, 1);
         x_double[at] = -1e39;
-        REQUIRE(table->channel.normalise_df(x_double.data(), n, same, y.data()));
+        REQUIRE(table->channel.normalise_df(x_double.data(), n, same, y.data(),
+                                            kernels::Store::cached));
       }
     }
   }

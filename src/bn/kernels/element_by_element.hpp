@@ -33,9 +33,16 @@ inline __attribute__((always_inline)) D read(const Real* p) {
 
 // Writes results, and adds them up: a sum is not finite where one of them is not. Large results may
 // overflow it, too, so it only tells where to look closer.
-template <class Real>
+template <class Real, Store kStore>
 class Writer {
  public:
+  // How many of n results come before the first that vectors may be stored at.
+  static size_t head(const Real* p, size_t n) {
+    if constexpr (kStore == Store::cached) return 0;
+    const size_t past = reinterpret_cast<uintptr_t>(p) % sizeof(Vector) / sizeof(Real);
+    const size_t before = past == 0 ? 0 : kLanes - past;
+    return before < n ? before : n;
+  }
   inline __attribute__((always_inline)) void write(Real* p, Doubles v) {
     Vector reals;
     if constexpr (sizeof(Real) == sizeof(float)) {
@@ -43,7 +50,11 @@ class Writer {
     } else {
       reals = v;
     }
-    __builtin_memcpy(p, &reals, sizeof reals);
+    if constexpr (kStore == Store::past_caches) {
+      store_past_caches(p, reals);
+    } else {
+      __builtin_memcpy(p, &reals, sizeof reals);
+    }
     sum_ += reals;
   }
   inline __attribute__((always_inline)) void write(Real* p, double v) {
@@ -69,11 +80,15 @@ inline __attribute__((always_inline)) D normalised(const X* x, size_t i, const A
 }
 
 // y may be x.
-template <class Value, class X, class Y>
-bool normalise(const X* x, size_t n, const Affine<Value>& constants, Y* y) {
+template <Store kStore, class Value, class X, class Y>
+inline __attribute__((always_inline)) bool normalise_to(const X* x, size_t n,
+                                                        const Affine<Value>& constants, Y* y) {
   const Affine<Value> k = constants;
-  Writer<Y> writer;
+  Writer<Y, kStore> writer;
   size_t i = 0;
+  for (const size_t head = writer.head(y, n); i < head; ++i) {
+    writer.write(y + i, normalised<double>(x, i, k));
+  }
   for (; i + kStep <= n; i += kStep) {
     prefetch(x + i, kAhead<X>);
     for (size_t u = i; u < i + kStep; u += kLanes) {
@@ -82,6 +97,12 @@ bool normalise(const X* x, size_t n, const Affine<Value>& constants, Y* y) {
   }
   for (; i < n; ++i) writer.write(y + i, normalised<double>(x, i, k));
   return writer.suspicious();
+}
+
+template <class Value, class X, class Y>
+bool normalise(const X* x, size_t n, const Affine<Value>& constants, Y* y, Store store) {
+  return store == Store::cached ? normalise_to<Store::cached>(x, n, constants, y)
+                                : normalise_to<Store::past_caches>(x, n, constants, y);
 }
 
 template <class D>
@@ -157,11 +178,15 @@ inline __attribute__((always_inline)) D differentiated(const In* x_values, const
 }
 
 // dx may be x or dy.
-template <class Value, class In, class Out>
-bool gradient(const In* x, const In* dy, size_t n, const Gradient<Value>& constants, Out* dx) {
+template <Store kStore, class Value, class In, class Out>
+inline __attribute__((always_inline)) bool gradient_to(const In* x, const In* dy, size_t n,
+                                                       const Gradient<Value>& constants, Out* dx) {
   const Gradient<Value> k = constants;
-  Writer<Out> writer;
+  Writer<Out, kStore> writer;
   size_t i = 0;
+  for (const size_t head = writer.head(dx, n); i < head; ++i) {
+    writer.write(dx + i, differentiated<double, Out>(x, dy, i, k));
+  }
   for (; i + kStep <= n; i += kStep) {
     prefetch(x + i, kAhead<In>);
     prefetch(dy + i, kAhead<In>);
@@ -171,6 +196,13 @@ bool gradient(const In* x, const In* dy, size_t n, const Gradient<Value>& consta
   }
   for (; i < n; ++i) writer.write(dx + i, differentiated<double, Out>(x, dy, i, k));
   return writer.suspicious();
+}
+
+template <class Value, class In, class Out>
+bool gradient(const In* x, const In* dy, size_t n, const Gradient<Value>& constants, Out* dx,
+              Store store) {
+  return store == Store::cached ? gradient_to<Store::cached>(x, dy, n, constants, dx)
+                                : gradient_to<Store::past_caches>(x, dy, n, constants, dx);
 }
 
 }  // namespace

@@ -112,21 +112,27 @@ constexpr std::size_t kShortRun = 16;
 using Channel = double;
 using Columns = const double*;
 
+/// Where results go: into the caches like everything, or past them, which spares reading what they
+/// replace.
+enum class Store : bool { cached, past_caches };
+
 /// Each writes n results and returns whether one of them may be infinite or NaN.
 template <class Value>
 struct Elementwise {
-  bool (*normalise_ff)(const float* x, std::size_t n, const Affine<Value>&, float* y);
-  bool (*normalise_fd)(const float* x, std::size_t n, const Affine<Value>&, double* y);
-  bool (*normalise_df)(const double* x, std::size_t n, const Affine<Value>&, float* y);
-  bool (*normalise_dd)(const double* x, std::size_t n, const Affine<Value>&, double* y);
-  bool (*gradient_ff)(const float* x, const float* dy, std::size_t n, const Gradient<Value>&,
-                      float* dx);
-  bool (*gradient_fd)(const float* x, const float* dy, std::size_t n, const Gradient<Value>&,
-                      double* dx);
-  bool (*gradient_df)(const double* x, const double* dy, std::size_t n, const Gradient<Value>&,
-                      float* dx);
-  bool (*gradient_dd)(const double* x, const double* dy, std::size_t n, const Gradient<Value>&,
-                      double* dx);
+  template <class X, class Y>
+  using Normalise = bool(const X* x, std::size_t n, const Affine<Value>&, Y* y, Store);
+  template <class In, class Out>
+  using Differentiate = bool(const In* x, const In* dy, std::size_t n, const Gradient<Value>&,
+                             Out* dx, Store);
+
+  Normalise<float, float>* normalise_ff;
+  Normalise<float, double>* normalise_fd;
+  Normalise<double, float>* normalise_df;
+  Normalise<double, double>* normalise_dd;
+  Differentiate<float, float>* gradient_ff;
+  Differentiate<float, double>* gradient_fd;
+  Differentiate<double, float>* gradient_df;
+  Differentiate<double, double>* gradient_dd;
 };
 
 struct Table {

@@ -62,6 +62,28 @@ inline __attribute__((always_inline)) Doubles add_exact_product(Doubles sum, Dou
 #endif
 }
 
+// Past the caches; p is aligned to the vector.
+#if defined(__AVX512F__)
+inline __attribute__((always_inline)) void store_past_caches(double* p, Doubles v) {
+  _mm512_stream_pd(p, v);
+}
+inline __attribute__((always_inline)) void store_past_caches(float* p, Floats v) {
+  _mm256_stream_ps(p, v);
+}
+#elif defined(__AVX2__)
+inline __attribute__((always_inline)) void store_past_caches(double* p, Doubles v) {
+  _mm256_stream_pd(p, v);
+}
+inline __attribute__((always_inline)) void store_past_caches(float* p, Floats v) {
+  _mm_stream_ps(p, v);
+}
+#else
+template <class Real, class Vector>
+inline __attribute__((always_inline)) void store_past_caches(Real* p, Vector v) {
+  __builtin_memcpy(p, &v, sizeof v);
+}
+#endif
+
 inline __attribute__((always_inline)) Doubles broadcast(double value) { return value - Doubles{}; }
 
 template <class Lane>
