@@ -117,7 +117,7 @@ class BackwardTrain : public Backward {
     const DoubleDouble slope_there =
         no_slope ? DoubleDouble{}
                  : seen_slope(inv_std, gamma_[c], dgamma / m, centre.origin.factor);
-    constants_.origin[c] = centre.origin;
+    constants_.origin.set(c, centre.origin);
     constants_.mean[c] = centre.mean.hi;
     constants_.mean_lo[c] = centre.mean.lo;
     constants_.scale[c] = scale.hi;

@@ -178,11 +178,14 @@ class ColumnsOf {
   ColumnsOf(const std::vector<T>& channels, const Tile& tile, std::size_t repeats)
       : values_(channels.data() + tile.channel.begin) {
     if (tile.inner.count == 1 && repeats == 1) return;
-    expanded_.reserve(tile.row_size() * repeats);
-    for (std::size_t k = 0; k < repeats; ++k) {
-      for (std::size_t c = 0; c < tile.channel.count; ++c) {
-        expanded_.insert(expanded_.end(), tile.inner.count, channels[tile.channel.begin + c]);
-      }
+    const std::size_t row = tile.row_size();
+    expanded_.reserve(row * repeats);
+    for (std::size_t c = 0; c < tile.channel.count; ++c) {
+      expanded_.insert(expanded_.end(), tile.inner.count, values_[c]);
+    }
+    expanded_.resize(row * repeats);
+    for (std::size_t k = 1; k < repeats; ++k) {
+      std::copy_n(expanded_.begin(), row, expanded_.begin() + static_cast<std::ptrdiff_t>(k * row));
     }
     values_ = expanded_.data();
   }
@@ -197,13 +200,6 @@ class ColumnsOf {
 };
 
 Store store_of(MutableRows rows) { return rows.past_caches ? Store::past_caches : Store::cached; }
-
-// Whether the tile has a channel that is not seen as it is.
-bool any_moved(const std::vector<Origin>& origins, const Tile& tile) {
-  const auto first = origins.begin() + static_cast<std::ptrdiff_t>(tile.channel.begin);
-  const auto last = first + static_cast<std::ptrdiff_t>(tile.channel.count);
-  return std::any_of(first, last, [](const Origin& origin) { return origin != Origin{}; });
-}
 
 }  // namespace
 
@@ -226,7 +222,7 @@ std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype 
   if (tile.size() == 0) return 0;
   const std::size_t x_size = item_size(x.dtype);
   const std::size_t y_size = item_size(dtype);
-  const bool moved = any_moved(k.origin, tile);
+  const bool moved = k.origin.moved();
   std::size_t overflows = 0;
   const auto x_at = [&](std::size_t r, std::size_t i) {
     return x.rows.data + r * x.rows.stride + i * x_size;
@@ -238,9 +234,10 @@ std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype 
   if (tile.inner.count >= kernels::kShortRun) {
     walk_runs(tile, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t c) {
       const Affine<Channel> constants{k.mean[c], k.mean_lo[c], k.scale[c], k.beta[c]};
-      overflows += normalise_piece<Channel>(x.dtype, x_at(r, i), n, constants,
-                                            Origins<Channel>{moved ? &k.origin[c] : nullptr}, dtype,
-                                            y_at(r, i), store_of(y));
+      overflows +=
+          normalise_piece<Channel>(x.dtype, x_at(r, i), n, constants,
+                                   Origins<Channel>{moved ? &k.origin.of_channels()[c] : nullptr},
+                                   dtype, y_at(r, i), store_of(y));
     });
     return overflows;
   }
@@ -248,7 +245,7 @@ std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype 
       tile, x.rows.stride == tile.row_size() * x_size && y.stride == tile.row_size() * y_size);
   const ColumnsOf mean(k.mean, tile, rows);
   const ColumnsOf mean_lo(k.mean_lo, tile, rows);
-  const ColumnsOf origin(k.origin, tile, rows);
+  const ColumnsOf origin(k.origin.of_channels(), tile, rows);
   const ColumnsOf scale(k.scale, tile, rows);
   const ColumnsOf beta(k.beta, tile, rows);
   walk_columns(tile, rows, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t column) {
@@ -267,7 +264,7 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
   const std::size_t x_size = item_size(x.dtype);
   const std::size_t dy_size = item_size(dy.dtype);
   const std::size_t dx_size = item_size(dtype);
-  const bool moved = any_moved(k.origin, tile);
+  const bool moved = k.origin.moved();
   std::size_t overflows = 0;
   const auto piece = [&]<class Value>(std::size_t r, std::size_t i, std::size_t n,
                                       const Gradient<Value>& constants, Origins<Value> origins) {
@@ -282,7 +279,7 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
       piece(r, i, n,
             Gradient<Channel>{k.mean[c], k.mean_lo[c], k.scale[c], k.scale_lo[c], k.offset[c],
                               k.offset_lo[c], k.slope[c], k.slope_lo[c]},
-            Origins<Channel>{moved ? &k.origin[c] : nullptr});
+            Origins<Channel>{moved ? &k.origin.of_channels()[c] : nullptr});
     });
     return overflows;
   }
@@ -292,7 +289,7 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
                         dx.stride == width * dx_size);
   const ColumnsOf mean(k.mean, tile, rows);
   const ColumnsOf mean_lo(k.mean_lo, tile, rows);
-  const ColumnsOf origin(k.origin, tile, rows);
+  const ColumnsOf origin(k.origin.of_channels(), tile, rows);
   const ColumnsOf scale(k.scale, tile, rows);
   const ColumnsOf scale_lo(k.scale_lo, tile, rows);
   const ColumnsOf offset(k.offset, tile, rows);

@@ -2,6 +2,7 @@
 // kernels/element_by_element.hpp; here are the walk over the tile and the conversions around them.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <vector>
 
@@ -11,17 +12,37 @@
 
 namespace bn {
 
+/// Where the elements of every channel are seen from: for nearly all arrays from where they are.
+class ChannelOrigins {
+ public:
+  explicit ChannelOrigins(std::size_t channels) : origins_(channels) {}
+
+  /// Of a channel that has none yet; called from several threads, each with other channels.
+  void set(std::size_t channel, Origin origin) {
+    if (origin == Origin{}) return;
+    origins_[channel] = origin;
+    moved_ = true;
+  }
+  /// Whether a channel is seen from anywhere else.
+  [[nodiscard]] bool moved() const { return moved_; }
+  [[nodiscard]] const std::vector<Origin>& of_channels() const { return origins_; }
+
+ private:
+  std::vector<Origin> origins_;
+  std::atomic<bool> moved_{false};
+};
+
 /// Constants of every channel, each of shape (C,).
 struct AffineChannels {
   explicit AffineChannels(std::size_t channels);
   std::vector<double> mean, mean_lo, scale, beta;
-  std::vector<Origin> origin;  ///< of x; mean and scale are those of x seen from there
+  ChannelOrigins origin;  ///< of x; mean and scale are those of x seen from there
 };
 
 struct GradientChannels {
   explicit GradientChannels(std::size_t channels);
   std::vector<double> mean, mean_lo, scale, scale_lo, offset, offset_lo, slope, slope_lo;
-  std::vector<Origin> origin;  ///< of x; mean and slope are those of x seen from there
+  ChannelOrigins origin;  ///< of x; mean and slope are those of x seen from there
 };
 
 /// y = ((x - mean) - mean_lo) * scale + beta, computed in double and rounded once to `dtype`.

@@ -39,7 +39,7 @@ class Forward : public Computation {
                         : std::ldexp((inv_std * gamma).hi, exponent);
   }
   void set(std::size_t c, const Centre& centre, double scale) {
-    constants_.origin[c] = centre.origin;
+    constants_.origin.set(c, centre.origin);
     constants_.mean[c] = centre.mean.hi;
     constants_.mean_lo[c] = centre.mean.lo;
     constants_.scale[c] = scale;
