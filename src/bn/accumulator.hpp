@@ -75,11 +75,26 @@ class Accumulator {
   std::uint32_t waiting_ = 0;  // additions since the last carry
 };
 
-/// Sums of values: doubles and 64-bit integers.
-using ValueAccumulator = Accumulator<-1074, 1024>;
-/// Sums of products of two values.
-using ProductAccumulator = Accumulator<-2148, 2048>;
+/// Exact sums of values of a type, and of products of two; decode() tells how they are added. Sums
+/// of floats need less than a quarter of the memory of sums of doubles.
+template <class Real>
+struct Accumulators;
 
+template <>
+struct Accumulators<float> {
+  Accumulator<-149 - 52, 128> values;
+  Accumulator<2 * (-149 - 52), 256> products;
+};
+
+/// Integers, too.
+template <>
+struct Accumulators<double> {
+  Accumulator<-1074, 1024> values;
+  Accumulator<-2148, 2048> products;
+};
+
+extern template class Accumulator<-149 - 52, 128>;
+extern template class Accumulator<2 * (-149 - 52), 256>;
 extern template class Accumulator<-1074, 1024>;
 extern template class Accumulator<-2148, 2048>;
 

@@ -80,7 +80,12 @@ class BackwardTrain : public Backward {
         var_(view.channel),
         constants_(view.channel) {}
 
-  [[nodiscard]] std::size_t sums() const override { return batch_ != nullptr ? 1 : 2; }
+  [[nodiscard]] std::vector<ChannelSums> make_sums(Range channels,
+                                                   std::span<const Dtype> dtypes) const override {
+    std::vector<ChannelSums> sums = Computation::make_sums(channels, dtypes);
+    if (batch_ == nullptr) sums.emplace_back(channels, dtypes.first(kX + 1));
+    return sums;
+  }
 
   void add_to(const View& view, std::span<ChannelSums> sums, const Tile& tile,
               std::span<const Block> blocks) override {

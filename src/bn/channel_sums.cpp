@@ -170,14 +170,18 @@ struct ChannelSums::Scratch {
   std::array<std::array<kernels::Extremes<double>, kColumns>, 2> double_extremes_;
 };
 
-ChannelSums::ChannelSums(Range channels)
-    : first_channel_(channels.begin),
-      channels_(channels.count),
-      scratch_(std::make_unique<Scratch>()) {}
+ChannelSums::ChannelSums(Range channels, std::span<const Dtype> dtypes)
+    : first_channel_(channels.begin), scratch_(std::make_unique<Scratch>()) {
+  if (std::all_of(dtypes.begin(), dtypes.end(), fits_float)) {
+    channels_.emplace<OfChannels<float>>(channels.count);
+  } else {
+    channels_.emplace<OfChannels<double>>(channels.count);
+  }
+}
 
 void ChannelSums::restart(Range channels) {
   first_channel_ = channels.begin;
-  channels_.resize(channels.count);
+  std::visit([&](auto& all) { all.resize(channels.count); }, channels_);
 }
 
 ChannelSums::ChannelSums(ChannelSums&&) noexcept = default;
@@ -185,16 +189,24 @@ ChannelSums& ChannelSums::operator=(ChannelSums&&) noexcept = default;
 ChannelSums::~ChannelSums() = default;
 
 ChannelSums& ChannelSums::operator+=(const ChannelSums& other) {
-  for (std::size_t c = 0; c < channels_.size(); ++c) {
-    channels_[c].values += other.channels_[c].values;
-    channels_[c].products += other.channels_[c].products;
-  }
+  const auto add = [&]<class All>(All& all) {
+    const All& others = std::get<All>(other.channels_);
+    for (std::size_t c = 0; c < all.size(); ++c) {
+      all[c].values += others[c].values;
+      all[c].products += others[c].products;
+    }
+  };
+  std::visit(add, channels_);
   return *this;
 }
 
 ChannelSums::Exact ChannelSums::take(std::size_t channel) {
-  Accumulators& sums = channels_[channel - first_channel_];
-  return {sums.values.take(), sums.products.take()};
+  return std::visit(
+      [&](auto& all) {
+        auto& sums = all[channel - first_channel_];
+        return Exact{sums.values.take(), sums.products.take()};
+      },
+      channels_);
 }
 
 void ChannelSums::add_moments(const View& view, const Tile& tile, Block x) {
@@ -203,23 +215,28 @@ void ChannelSums::add_moments(const View& view, const Tile& tile, Block x) {
   } else if (fits_double(x.dtype)) {
     add<double, 1>(view, tile, &x);
   } else {
-    add_one_by_one<1>(view, tile, &x, NonFinite::refuse);
+    add_one_by_one<double, 1>(view, tile, &x, NonFinite::refuse);
   }
 }
 
 bool ChannelSums::add_products(const View& view, const Tile& tile, Block x, Block dy,
                                NonFinite policy) {
   const Block blocks[] = {x, dy};
+  const bool floats = fits_float(x.dtype) && fits_float(dy.dtype);
   if (policy == NonFinite::skip && (has_non_finite(tile, x) || has_non_finite(tile, dy))) {
-    add_one_by_one<2>(view, tile, blocks, policy);
+    if (floats) {
+      add_one_by_one<float, 2>(view, tile, blocks, policy);
+    } else {
+      add_one_by_one<double, 2>(view, tile, blocks, policy);
+    }
     return true;
   }
-  if (fits_float(x.dtype) && fits_float(dy.dtype)) {
+  if (floats) {
     add<float, 2>(view, tile, blocks);
   } else if (fits_double(x.dtype) && fits_double(dy.dtype)) {
     add<double, 2>(view, tile, blocks);
   } else {
-    add_one_by_one<2>(view, tile, blocks, policy);
+    add_one_by_one<double, 2>(view, tile, blocks, policy);
   }
   return false;
 }
@@ -234,10 +251,15 @@ void ChannelSums::add(const View& view, const Tile& tile, const Block* blocks) {
   }
 }
 
+template <class Real>
+Accumulators<Real>& ChannelSums::of(std::size_t channel) {
+  return std::get<OfChannels<Real>>(channels_)[channel - first_channel_];
+}
+
 // kArrays = 1: blocks are {x}; 2: {x, dy}. Sums of values are of the last one, products of both (of
 // x with itself).
 
-template <std::size_t kArrays>
+template <class Real, std::size_t kArrays>
 void ChannelSums::add_one_by_one(const View& view, const Tile& tile, const Block* blocks,
                                  NonFinite policy) {
   for (std::size_t r = 0; r < tile.outer.count; ++r) {
@@ -254,7 +276,7 @@ void ChannelSums::add_one_by_one(const View& view, const Tile& tile, const Block
           throw_first_non_finite(view, tile, blocks, kArrays);
         }
       }
-      Accumulators& sums = channels_[tile.channel.begin + i / tile.inner.count - first_channel_];
+      Accumulators<Real>& sums = of<Real>(tile.channel.begin + i / tile.inner.count);
       if (finite.back()) sums.values.add(element.back().value, element.back().exponent);
       if (finite.front() && finite.back()) {
         add_product(sums.products, element.front(), element.back());
@@ -271,7 +293,7 @@ void ChannelSums::add_runs(const View& view, const Tile& tile, const Block* bloc
   for (std::size_t a = 0; a < kArrays; ++a) buffer[a] = scratch_->template values<Real>(a);
 
   for (std::size_t c = 0; c < tile.channel.count; ++c) {
-    Accumulators& sums = channels_[tile.channel.begin + c - first_channel_];
+    Accumulators<Real>& sums = of<Real>(tile.channel.begin + c);
 
     // Guessed from the channel's first values, then from every chunk for the next.
     std::array<int, kArrays> guess;
@@ -431,7 +453,7 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
 
     for (std::size_t element = 0; element < period; ++element) {
       const std::size_t channel = tile.channel.begin + (first + element) / tile.inner.count;
-      Accumulators& sums = channels_[channel - first_channel_];
+      Accumulators<Real>& sums = of<Real>(channel);
       std::array<std::int64_t, std::size(Grid::sum)> sum{};
       std::array<std::int64_t, std::size(Grid::product)> products{};
       for (std::size_t j = element; j < used; j += period) {

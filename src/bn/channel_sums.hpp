@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <span>
+#include <variant>
 #include <vector>
 
 #include "bn/accumulator.hpp"
@@ -19,8 +21,8 @@ struct Block {
 /// Two exact sums a channel: of values and of products, less than 2 KiB together.
 class ChannelSums {
  public:
-  /// Of the channels in this range, all zero.
-  explicit ChannelSums(Range channels);
+  /// Of the channels in this range, all zero. dtypes: of the arrays that it will be given.
+  ChannelSums(Range channels, std::span<const Dtype> dtypes);
   /// Goes on to other channels, in the same memory; every sum must have been taken.
   void restart(Range channels);
   ChannelSums(ChannelSums&&) noexcept;
@@ -49,23 +51,23 @@ class ChannelSums {
   [[nodiscard]] Exact take(std::size_t channel);
 
  private:
-  struct Accumulators {
-    ValueAccumulator values;
-    ProductAccumulator products;
-  };
+  template <class Real>
+  using OfChannels = std::vector<Accumulators<Real>>;
   struct Scratch;
 
+  template <class Real>
+  Accumulators<Real>& of(std::size_t channel);
   template <class Real, std::size_t kArrays>
   void add(const View& view, const Tile& tile, const Block* blocks);
   template <class Real, std::size_t kArrays>
   void add_runs(const View& view, const Tile& tile, const Block* blocks);
   template <class Real, std::size_t kArrays>
   void add_columns(const View& view, const Tile& tile, const Block* blocks);
-  template <std::size_t kArrays>
+  template <class Real, std::size_t kArrays>
   void add_one_by_one(const View& view, const Tile& tile, const Block* blocks, NonFinite policy);
 
   std::size_t first_channel_;
-  std::vector<Accumulators> channels_;
+  std::variant<OfChannels<float>, OfChannels<double>> channels_;
   std::unique_ptr<Scratch> scratch_;
 };
 

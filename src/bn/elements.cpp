@@ -124,7 +124,9 @@ Decoded decode(Dtype dtype, const std::byte* element) {
     default:
       break;
   }
-  const auto bits = std::bit_cast<std::uint64_t>(float_as_double(dtype, element));
+  const double number = float_as_double(dtype, element);
+  if (number == 0) return {0, 0};
+  const auto bits = std::bit_cast<std::uint64_t>(number);
   const auto field = static_cast<int>(bits >> 52 & 0x7ff);
   auto significand = static_cast<std::int64_t>(bits & ((std::uint64_t{1} << 52) - 1));
   if (field != 0) significand |= std::int64_t{1} << 52;

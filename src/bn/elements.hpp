@@ -40,7 +40,8 @@ struct Origin {
 /// An element seen from there, rounded to double.
 [[nodiscard]] double seen_from(Origin origin, Dtype dtype, const std::byte* element);
 
-/// A finite element as value * 2^exponent; |value| < 2^65.
+/// A finite element as value * 2^exponent; |value| < 2^65, exponent >= -1074, for a float or less
+/// >= -149 - 52; a zero has exponent 0.
 struct Decoded {
   Int128 value;
   int exponent;

@@ -122,9 +122,9 @@ class Passes {
   }
 
   [[nodiscard]] std::vector<ChannelSums> make_sums(Range channels) const {
-    std::vector<ChannelSums> sums;
-    for (std::size_t i = 0; i < computation_.sums(); ++i) sums.emplace_back(channels);
-    return sums;
+    std::vector<Dtype> dtypes;
+    for (const Source* source : sources_) dtypes.push_back(source->dtype());
+    return computation_.make_sums(channels, dtypes);
   }
 
   // Every group's channels, one group a thread at a time; with `fused` their results, too.

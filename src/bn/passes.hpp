@@ -20,8 +20,13 @@ class Computation {
  public:
   virtual ~Computation() = default;
 
-  /// How many sets of sums add_to() fills.
-  [[nodiscard]] virtual std::size_t sums() const { return 1; }
+  /// What add_to() fills, all zero: sums over arrays of these dtypes.
+  [[nodiscard]] virtual std::vector<ChannelSums> make_sums(Range channels,
+                                                           std::span<const Dtype> dtypes) const {
+    std::vector<ChannelSums> sums;
+    sums.emplace_back(channels, dtypes);
+    return sums;
+  }
   /// Adds a tile to the sums. Throws NonFiniteError.
   virtual void add_to(const View& view, std::span<ChannelSums> sums, const Tile& tile,
                       std::span<const Block> blocks) = 0;

@@ -7,6 +7,9 @@
 
 namespace {
 
+using Values = decltype(bn::Accumulators<double>::values);
+using Products = decltype(bn::Accumulators<double>::products);
+
 mpq_class scaled(const mpz_class& integer, int exponent) {
   return support::exact(bn::Dyadic(bn::Integer(1), exponent)) * integer;
 }
@@ -21,39 +24,45 @@ mpz_class gmp(bn::Int128 value) {
 
 TEST_CASE("an accumulator adds 64-bit integers at any exponent exactly") {
   data::Random random(1);
-  for (int repeat = 0; repeat < 50; ++repeat) {
-    bn::ValueAccumulator sum;
-    mpq_class want;
-    for (int i = 0; i < 300; ++i) {
-      const auto value = static_cast<std::int64_t>(random.next()) >> random.between(0, 62);
-      const int exponent = random.between(-1074 - 20, 971);
-      sum.add(value, exponent);
-      want += scaled(mpz_class(static_cast<long>(value)), exponent);
+  const auto check = [&]<class Sum>(Sum sum, int lowest, int highest) {
+    for (int repeat = 0; repeat < 50; ++repeat) {
+      mpq_class want;
+      for (int i = 0; i < 300; ++i) {
+        const auto value = static_cast<std::int64_t>(random.next()) >> random.between(0, 62);
+        const int exponent = random.between(lowest - 20, highest - 53);
+        sum.add(value, exponent);
+        want += scaled(mpz_class(static_cast<long>(value)), exponent);
+      }
+      REQUIRE(support::exact(sum.take()) == want);
+      REQUIRE(sum.take() == bn::Dyadic());
     }
-    REQUIRE(support::exact(sum.take()) == want);
-    REQUIRE(sum.take() == bn::Dyadic());
-  }
+  };
+  check(Values(), -1074, 1024);
+  check(bn::Accumulators<float>().values, -149 - 52, 128);
 }
 
 TEST_CASE("an accumulator adds 128-bit integers at any exponent exactly") {
   data::Random random(2);
-  for (int repeat = 0; repeat < 50; ++repeat) {
-    bn::ProductAccumulator sum;
-    mpq_class want;
-    for (int i = 0; i < 300; ++i) {
-      const auto bits =
-          static_cast<bn::Uint128>(random.next()) << 64 | static_cast<bn::Uint128>(random.next());
-      const bn::Int128 value = static_cast<bn::Int128>(bits) >> random.between(0, 126);
-      const int exponent = random.between(-2148, 1942);
-      sum.add(value, exponent);
-      want += scaled(gmp(value), exponent);
+  const auto check = [&]<class Sum>(Sum sum, int lowest, int highest) {
+    for (int repeat = 0; repeat < 50; ++repeat) {
+      mpq_class want;
+      for (int i = 0; i < 300; ++i) {
+        const auto bits =
+            static_cast<bn::Uint128>(random.next()) << 64 | static_cast<bn::Uint128>(random.next());
+        const bn::Int128 value = static_cast<bn::Int128>(bits) >> random.between(0, 126);
+        const int exponent = random.between(lowest, highest - 106);
+        sum.add(value, exponent);
+        want += scaled(gmp(value), exponent);
+      }
+      REQUIRE(support::exact(sum.take()) == want);
     }
-    REQUIRE(support::exact(sum.take()) == want);
-  }
+  };
+  check(Products(), -2148, 2048);
+  check(bn::Accumulators<float>().products, 2 * (-149 - 52), 256);
 }
 
 TEST_CASE("sums that cancel leave nothing behind, whatever their limbs went through") {
-  bn::ValueAccumulator sum;
+  Values sum;
   for (const int exponent : {-1074, -500, 0, 31, 32, 33, 900, 971}) {
     for (const std::int64_t value : {std::int64_t{1}, std::int64_t{-1}, INT64_MAX, INT64_MIN + 1}) {
       sum.add(value, exponent);
@@ -71,7 +80,7 @@ TEST_CASE("sums that cancel leave nothing behind, whatever their limbs went thro
 TEST_CASE("accumulators merge in any order, and again and again") {
   data::Random random(3);
   // More than 2^30 additions' worth of carries: twofold sums of sums.
-  auto total = std::make_unique<bn::ValueAccumulator>();
+  auto total = std::make_unique<Values>();
   mpq_class want;
   for (int i = 0; i < 100; ++i) {
     const auto value = static_cast<std::int64_t>(random.next());
@@ -80,7 +89,7 @@ TEST_CASE("accumulators merge in any order, and again and again") {
     want += scaled(mpz_class(static_cast<long>(value)), exponent);
   }
   for (int i = 0; i < 60; ++i) {
-    const bn::ValueAccumulator same = *total;
+    const Values same = *total;
     *total += same;
     want *= 2;
   }
@@ -89,20 +98,20 @@ TEST_CASE("accumulators merge in any order, and again and again") {
 
 TEST_CASE("an accumulator holds the largest sums that there can be") {
   // 2^64 products of the largest doubles: 2^6 doublings at a time of ever larger terms.
-  bn::ProductAccumulator sum;
+  Products sum;
   const bn::Int128 largest =
       static_cast<bn::Int128>((std::int64_t{1} << 53) - 1) * ((std::int64_t{1} << 53) - 1);
   sum.add(largest, 1942);
   for (int i = 0; i < 64; ++i) {
-    const bn::ProductAccumulator same = sum;
+    const Products same = sum;
     sum += same;
   }
   REQUIRE(support::exact(sum.take()) == scaled(gmp(largest) << 64, 1942));
   for (int i = 0; i < 2; ++i) {
-    bn::ProductAccumulator negative;
+    Products negative;
     negative.add(-largest, 1942);
     for (int k = 0; k < 63; ++k) {
-      const bn::ProductAccumulator same = negative;
+      const Products same = negative;
       negative += same;
     }
     sum += negative;

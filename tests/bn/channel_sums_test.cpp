@@ -44,13 +44,13 @@ std::string differs(const View& view, bn::ChannelSums& sums, const data::Array& 
 }
 
 std::string moments_differ(const View& view, const data::Array& x) {
-  bn::ChannelSums sums({0, view.channel});
+  bn::ChannelSums sums({0, view.channel}, std::array{x.dtype()});
   sums.add_moments(view, support::whole(view), block(x, view));
   return differs(view, sums, x, x);
 }
 
 std::string products_differ(const View& view, const data::Array& x, const data::Array& dy) {
-  bn::ChannelSums sums({0, view.channel});
+  bn::ChannelSums sums({0, view.channel}, std::array{x.dtype(), dy.dtype()});
   sums.add_products(view, support::whole(view), block(x, view), block(dy, view));
   return differs(view, sums, x, dy);
 }
@@ -156,14 +156,14 @@ TEST_CASE("tiles of any shape, rows apart from one another, add up to the whole"
       INFO(bn::name(dtype) << " " << support::text(view));
       const data::Array x = data::make(dtype, view, Kind::mixed, 3);
       const std::size_t item = bn::item_size(dtype);
-      bn::ChannelSums sums({0, view.channel});
+      bn::ChannelSums sums({0, view.channel}, std::array{dtype});
       const auto add = [&](bn::ChannelSums& to, const bn::Tile& tile) {
         to.add_moments(view, tile,
                        {dtype, {x.at(tile.position(view, 0)), view.channel * view.inner * item}});
       };
       // Some channels through sums of their own, as another thread has them.
       const std::size_t c = view.channel / 3;
-      bn::ChannelSums others({0, view.channel});
+      bn::ChannelSums others({0, view.channel}, std::array{dtype});
       add(sums, {{0, view.outer}, {0, c}, {0, view.inner}});
       add(others, {{2, view.outer - 2}, {c, view.channel - c}, {0, view.inner}});
       add(others, {{0, 1}, {c, view.channel - c}, {0, view.inner}});
@@ -191,7 +191,7 @@ TEST_CASE("misaligned rows are summed as aligned ones are") {
       const View view{4, 1, 600};
       const data::Array x = data::make(dtype, view, Kind::normal, first);
       const bn::Tile tile{{0, 4}, {0, 1}, {first, 500 + first}};
-      bn::ChannelSums sums({0, 1});
+      bn::ChannelSums sums({0, 1}, std::array{dtype});
       sums.add_moments(view, tile, {dtype, {x.at(first), view.inner * bn::item_size(dtype)}});
       oracle::ExactSum want;
       for (std::size_t r = 0; r < 4; ++r) {
