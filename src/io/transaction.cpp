@@ -117,14 +117,14 @@ void Transaction::commit(std::size_t channels, const Change& change) {
   if (!state_) return commit();
   finish_outputs();
   std::optional<StateLock> lock;
-  State next = *state_;
   if (in_place_) {
     lock.emplace(state_->path, options_.lock_timeout);
     require_unmoved();
-    next = read_state(lock->file(), state_->path, &*state_);
-    require_same_conventions(*state_, next);
+    State now = read_state(lock->file(), state_->path, &*state_);
+    require_same_conventions(*state_, now);
+    state_ = std::move(now);
   }
-  write_state(std::move(next), channels, change);
+  write_state(std::move(*state_), channels, change);
   rename_outputs();
   sync_directories();
   state_file_->commit();
