@@ -29,10 +29,10 @@ struct Lanes<float> {
 
   static double scale(int) { return 1; }
   static double magic(int e) { return 1.5 * power_of_two(52 + Grid<float>::product[0] + e); }
-  static double sum_unit(int e, size_t t) { return power_of_two(-(e + Grid<float>::sum[t])); }
-  static double product_unit(int e, size_t t) {
-    return power_of_two(-(e + Grid<float>::product[t]));
-  }
+  // What makes integers of the sums: of all terms, and of one.
+  static double unit(int e) { return power_of_two(-e); }
+  static double sum_unit(size_t t) { return power_of_two(-Grid<float>::sum[t]); }
+  static double product_unit(size_t t) { return power_of_two(-Grid<float>::product[t]); }
 
   static inline __attribute__((always_inline)) Parts split(Doubles x, Doubles) { return x; }
   inline __attribute__((always_inline)) void add(Parts x) { sum[0] += x; }
@@ -62,8 +62,9 @@ struct Lanes<double> {
 
   static double scale(int e) { return power_of_two(-(e + 1)); }
   static double magic(int) { return 0; }
-  static double sum_unit(int, size_t t) { return power_of_two(1 - Grid<double>::sum[t]); }
-  static double product_unit(int, size_t t) { return power_of_two(2 - Grid<double>::product[t]); }
+  static double unit(int) { return 1; }
+  static double sum_unit(size_t t) { return power_of_two(1 - Grid<double>::sum[t]); }
+  static double product_unit(size_t t) { return power_of_two(2 - Grid<double>::product[t]); }
 
   static inline __attribute__((always_inline)) Parts split(Doubles x, Doubles scale) {
     constexpr double kMagicA = 1.5 * (1ULL << (52 - 23));
@@ -213,50 +214,59 @@ inline __attribute__((always_inline)) Grids make_grids(const int* e_x, const int
   return grids;
 }
 
-// A lane's sum, at most 2^53 where the guesses were right; otherwise anything that can be added up.
-inline int64_t to_integer(double v) {
-  return v > -0x1p54 && v < 0x1p54 ? static_cast<int64_t>(v) : 0;
-}
-
 template <class Real>
-inline Doubles product_sum(const Lanes<Real>& lanes, size_t t, Doubles magic) {
+inline __attribute__((always_inline)) Doubles product_sum(const Lanes<Real>& lanes, size_t t,
+                                                          Doubles magic) {
   return t == 0 ? lanes.product[0] - magic : lanes.product[t];
 }
 
+inline int64_t total(Integers lanes) {
+  int64_t sum = 0;
+  for (size_t l = 0; l < kLanes; ++l) sum += lanes[l];
+  return sum;
+}
+
+// Sums of lanes are at most 2^53 where the guesses were right; otherwise anything that can be added
+// up.
 template <class Real>
 void collect(const Lanes<Real>* lanes, const Grids& grids, int e_sum, int e_product, int64_t* sum,
              int64_t* products) {
+  const double sum_unit = Lanes<Real>::unit(e_sum);
+  const double product_unit = Lanes<Real>::unit(e_product);
   for (size_t t = 0; t < Lanes<Real>::kSums; ++t) {
-    sum[t] = 0;
-    const double unit = Lanes<Real>::sum_unit(e_sum, t);
-    for (size_t u = 0; u < kUnroll; ++u) {
-      const Doubles scaled = lanes[u].sum[t] * unit;
-      for (size_t l = 0; l < kLanes; ++l) sum[t] += to_integer(scaled[l]);
-    }
+    const double unit = sum_unit * Lanes<Real>::sum_unit(t);
+    Integers integers{};
+    for (size_t u = 0; u < kUnroll; ++u) integers += to_integers(lanes[u].sum[t] * unit);
+    sum[t] = total(integers);
   }
   for (size_t t = 0; t < Lanes<Real>::kProducts; ++t) {
-    products[t] = 0;
-    const double unit = Lanes<Real>::product_unit(e_product, t);
+    const double unit = product_unit * Lanes<Real>::product_unit(t);
+    Integers integers{};
     for (size_t u = 0; u < kUnroll; ++u) {
-      const Doubles scaled = product_sum(lanes[u], t, grids.magic[u]) * unit;
-      for (size_t l = 0; l < kLanes; ++l) products[t] += to_integer(scaled[l]);
+      integers += to_integers(product_sum(lanes[u], t, grids.magic[u]) * unit);
     }
+    products[t] = total(integers);
   }
 }
 
 template <class Real>
 void collect_columns(const Lanes<Real>* lanes, const Grids& grids, const int* e_sum, const int* e_x,
                      const int* e_dy, size_t width, int64_t* sum, int64_t* products) {
-  for (size_t c = 0; c < kStep; ++c) {
-    const Lanes<Real>& of_column = lanes[c / kLanes];
+  const auto store = [](Integers integers, int64_t* to) {
+    __builtin_memcpy(to, &integers, sizeof integers);
+  };
+  for (size_t u = 0; u < kUnroll; ++u) {
+    const size_t c = u * kLanes;
+    const Doubles sum_unit = each_lane([&](size_t l) { return Lanes<Real>::unit(e_sum[c + l]); });
+    const Doubles product_unit =
+        each_lane([&](size_t l) { return Lanes<Real>::unit(e_x[c + l] + e_dy[c + l]); });
     for (size_t t = 0; t < Lanes<Real>::kSums; ++t) {
-      sum[t * width + c] =
-          to_integer(of_column.sum[t][c % kLanes] * Lanes<Real>::sum_unit(e_sum[c], t));
+      const Doubles unit = sum_unit * Lanes<Real>::sum_unit(t);
+      store(to_integers(lanes[u].sum[t] * unit), sum + t * width + c);
     }
     for (size_t t = 0; t < Lanes<Real>::kProducts; ++t) {
-      products[t * width + c] =
-          to_integer(product_sum(of_column, t, grids.magic[c / kLanes])[c % kLanes] *
-                     Lanes<Real>::product_unit(e_x[c] + e_dy[c], t));
+      const Doubles unit = product_unit * Lanes<Real>::product_unit(t);
+      store(to_integers(product_sum(lanes[u], t, grids.magic[u]) * unit), products + t * width + c);
     }
   }
 }

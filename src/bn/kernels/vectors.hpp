@@ -93,6 +93,17 @@ Doubles each_lane(Lane lane) {
   return load(values);
 }
 
+// Of integers below 2^54, as doubles; anything else becomes 0.
+using Integers = int64_t __attribute__((vector_size(BN_VECTOR_BYTES)));
+inline __attribute__((always_inline)) Integers to_integers(Doubles v) {
+  const Doubles kept = v > -0x1p54 && v < 0x1p54 ? v : Doubles{};
+#if defined(__AVX512F__)
+  return (Integers)_mm512_cvttpd_epi64(kept);
+#else
+  return __builtin_convertvector(kept, Integers);
+#endif
+}
+
 // 2^exponent; down to subnormal ones, which scale the largest doubles.
 double power_of_two(int exponent) {
   const uint64_t bits = exponent >= -1022 ? static_cast<uint64_t>(exponent + 1023) << 52
