@@ -3,14 +3,10 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
 #include <fstream>
-#include <mutex>
 #include <string>
 #include <system_error>
-#include <thread>
-#include <vector>
+#include <utility>
 
 namespace bn {
 namespace {
@@ -25,6 +21,20 @@ unsigned quota() {
   return cores < 1 ? 1U : static_cast<unsigned>(cores + 0.5);
 }
 
+constexpr unsigned kNoMore = ~0U;
+
+// The next loop, or the end of this one, is mostly near: sleeping and waking takes longer.
+void wait_while(const std::atomic<unsigned>& value, unsigned old) {
+  constexpr int kLooks = 2000;
+  for (int look = 0; look < kLooks; ++look) {
+    if (value != old) return;
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+  value.wait(old);
+}
+
 }  // namespace
 
 unsigned usable_cores() {
@@ -37,31 +47,58 @@ unsigned usable_cores() {
   return std::min(cores, quota());
 }
 
-void parallel_for(unsigned threads, std::size_t items,
-                  const std::function<void(unsigned, std::size_t)>& work) {
-  std::atomic<std::size_t> next{0};
-  std::mutex mutex;
-  std::exception_ptr failure;
-  const auto run = [&](unsigned thread) {
-    try {
-      for (std::size_t item = next++; item < items; item = next++) work(thread, item);
-    } catch (...) {
-      next = items;
-      const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-    }
-  };
+Team::~Team() {
+  loops_ = kNoMore;
+  loops_.notify_all();
+  for (std::thread& helper : helpers_) helper.join();
+}
 
-  const std::size_t wanted = std::min<std::size_t>(threads, items);
-  std::vector<std::jthread> helpers;
+void Team::for_each(unsigned threads, std::size_t items, const Work& work) {
+  work_ = &work;
+  items_ = items;
+  wanted_ = std::min<std::size_t>(threads, items);
+  next_ = 0;
+  start_helpers(wanted_);
+  busy_ = static_cast<unsigned>(helpers_.size());
+  if (busy_ != 0) {
+    ++loops_;
+    loops_.notify_all();
+  }
+  take_items(0);
+  for (unsigned busy = busy_; busy != 0; busy = busy_) wait_while(busy_, busy);
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void Team::start_helpers(std::size_t wanted) {
   try {
-    for (unsigned thread = 1; thread < wanted; ++thread) helpers.emplace_back(run, thread);
+    while (helpers_.size() + 1 < wanted) {
+      helpers_.emplace_back(&Team::help, this, static_cast<unsigned>(helpers_.size() + 1),
+                            loops_.load());
+    }
   } catch (const std::system_error&) {
     // Fewer threads, then.
   }
-  run(0);
-  helpers.clear();  // joins
-  if (failure) std::rethrow_exception(failure);
+}
+
+// `done`: the loops that were over when the thread was started.
+void Team::help(unsigned thread, unsigned done) {
+  for (;;) {
+    wait_while(loops_, done);
+    done = loops_;
+    if (done == kNoMore) return;
+    if (thread < wanted_) take_items(thread);
+    if (--busy_ == 0) busy_.notify_one();
+  }
+}
+
+void Team::take_items(unsigned thread) {
+  try {
+    for (std::size_t item = next_++; item < items_; item = next_++) (*work_)(thread, item);
+  } catch (...) {
+    next_ = items_;
+    const std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = std::current_exception();
+  }
 }
 
 }  // namespace bn

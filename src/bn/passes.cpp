@@ -130,25 +130,26 @@ class Passes {
   // Every group's channels, one group a thread at a time; with `fused` their results, too.
   void sum_groups(bool fused) {
     std::vector<std::vector<ChannelSums>> sums(threads_.size());
-    parallel_for(blocking_.threads, blocking_.groups.count(), [&](unsigned thread, std::size_t i) {
-      const Tile tile = blocking_.groups.tile(i);
-      const Blocks blocks = load(thread, tile);
-      std::vector<ChannelSums>& group = sums[thread];
-      if (group.empty()) group = make_sums(tile.channel);
-      for (ChannelSums& each : group) each.restart(tile.channel);
-      try {
-        computation_.add_to(view_, group, tile, used(blocks));
-      } catch (const NonFiniteError& error) {
-        first_non_finite_.offer(error);
-        group.clear();
-        return;
-      }
-      for (std::size_t c = tile.channel.begin; c < tile.channel.end(); ++c) {
-        computation_.finish(c, group);
-      }
-      // From a non-finite value on, only an earlier one is looked for.
-      if (fused && !first_non_finite_.met()) apply_tile(thread, tile, blocks);
-    });
+    team_.for_each(blocking_.threads, blocking_.groups.count(),
+                   [&](unsigned thread, std::size_t i) {
+                     const Tile tile = blocking_.groups.tile(i);
+                     const Blocks blocks = load(thread, tile);
+                     std::vector<ChannelSums>& group = sums[thread];
+                     if (group.empty()) group = make_sums(tile.channel);
+                     for (ChannelSums& each : group) each.restart(tile.channel);
+                     try {
+                       computation_.add_to(view_, group, tile, used(blocks));
+                     } catch (const NonFiniteError& error) {
+                       first_non_finite_.offer(error);
+                       group.clear();
+                       return;
+                     }
+                     for (std::size_t c = tile.channel.begin; c < tile.channel.end(); ++c) {
+                       computation_.finish(c, group);
+                     }
+                     // From a non-finite value on, only an earlier one is looked for.
+                     if (fused && !first_non_finite_.met()) apply_tile(thread, tile, blocks);
+                   });
   }
 
   // One group after the other, each cut into tiles that any thread takes.
@@ -161,7 +162,7 @@ class Passes {
       for (std::vector<ChannelSums>& of_thread : sums) {
         for (ChannelSums& each : of_thread) each.restart(channels);
       }
-      parallel_for(blocking_.threads, tiles.count(), [&](unsigned thread, std::size_t i) {
+      team_.for_each(blocking_.threads, tiles.count(), [&](unsigned thread, std::size_t i) {
         if (sums[thread].empty()) sums[thread] = make_sums(channels);
         Tile tile = tiles.tile(i);
         tile.channel.begin += channels.begin;
@@ -183,18 +184,18 @@ class Passes {
       sums[t].clear();
     }
     constexpr std::size_t kChannels = 64;
-    parallel_for(blocking_.threads, (channels.count + kChannels - 1) / kChannels,
-                 [&](unsigned, std::size_t i) {
-                   const std::size_t begin = channels.begin + i * kChannels;
-                   const std::size_t end = std::min(channels.end(), begin + kChannels);
-                   for (std::size_t c = begin; c < end; ++c) computation_.finish(c, sums[0]);
-                 });
+    team_.for_each(blocking_.threads, (channels.count + kChannels - 1) / kChannels,
+                   [&](unsigned, std::size_t i) {
+                     const std::size_t begin = channels.begin + i * kChannels;
+                     const std::size_t end = std::min(channels.end(), begin + kChannels);
+                     for (std::size_t c = begin; c < end; ++c) computation_.finish(c, sums[0]);
+                   });
   }
 
   void apply_stream() {
     const unsigned threads = streamed_ || sink_streamed_ ? 1 : blocking_.threads;
     const Tiling tiles = Tiling::contiguous(view_, blocking_.tile_elements);
-    parallel_for(threads, tiles.count(), [&](unsigned thread, std::size_t i) {
+    team_.for_each(threads, tiles.count(), [&](unsigned thread, std::size_t i) {
       const Tile tile = tiles.tile(i);
       apply_tile(thread, tile, load(thread, tile));
     });
@@ -217,6 +218,7 @@ class Passes {
   bool streamed_ = false;
   Blocking blocking_;
   std::vector<Thread> threads_;
+  Team team_;
   FirstNonFinite first_non_finite_;
   std::atomic<std::size_t> done_{0};
   std::size_t total_ = 0;

@@ -14,7 +14,7 @@ TEST_CASE("every item is worked on once, whatever the number of threads") {
     for (const std::size_t items : {0U, 1U, 2U, 7U, 1000U}) {
       std::vector<std::atomic<int>> calls(items);
       std::atomic<bool> in_range{true};
-      bn::parallel_for(threads, items, [&](unsigned thread, std::size_t item) {
+      bn::Team().for_each(threads, items, [&](unsigned thread, std::size_t item) {
         ++calls[item];
         if (thread >= threads) in_range = false;
       });
@@ -27,11 +27,11 @@ TEST_CASE("every item is worked on once, whatever the number of threads") {
 TEST_CASE("an exception of any thread is thrown on, and stops the handing out") {
   for (const unsigned threads : {1U, 3U, 8U}) {
     std::atomic<std::size_t> calls{0};
-    REQUIRE_THROWS_AS(bn::parallel_for(threads, 1000000,
-                                       [&](unsigned, std::size_t item) {
-                                         ++calls;
-                                         if (item == 17) throw std::runtime_error("17");
-                                       }),
+    REQUIRE_THROWS_AS(bn::Team().for_each(threads, 1000000,
+                                          [&](unsigned, std::size_t item) {
+                                            ++calls;
+                                            if (item == 17) throw std::runtime_error("17");
+                                          }),
                       std::runtime_error);
     REQUIRE(calls < 1000000);
   }
@@ -46,7 +46,7 @@ TEST_CASE("work is done by fewer threads where no more can be started") {
   REQUIRE(pthread_setattr_default_np(&huge) == 0);
   std::atomic<std::size_t> sum{0};
   std::atomic<unsigned> highest{0};
-  bn::parallel_for(8, 100, [&](unsigned thread, std::size_t item) {
+  bn::Team().for_each(8, 100, [&](unsigned thread, std::size_t item) {
     sum += item;
     highest = std::max<unsigned>(highest, thread);
   });
