@@ -83,11 +83,18 @@ struct Lanes<double> {
     sum[2] += x.c;
   }
   inline __attribute__((always_inline)) void add_product(const Parts& x, const Parts& y) {
-    product[0] += x.a * y.a;
-    product[1] += x.a * y.b + x.b * y.a;
-    product[2] += x.a * y.c + x.b * y.b + x.c * y.a;
-    product[3] += x.b * y.c + x.c * y.b;
-    product[4] += x.c * y.c;
+    const auto add = [&](size_t t, Doubles a, Doubles b) {
+      product[t] = add_exact_product(product[t], a, b);
+    };
+    add(0, x.a, y.a);
+    add(1, x.a, y.b);
+    add(1, x.b, y.a);
+    add(2, x.a, y.c);
+    add(2, x.b, y.b);
+    add(2, x.c, y.a);
+    add(3, x.b, y.c);
+    add(3, x.c, y.b);
+    add(4, x.c, y.c);
   }
 };
 
