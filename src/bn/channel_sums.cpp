@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iterator>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 
 #include "bn/elements.hpp"
@@ -135,6 +136,16 @@ Decoded decoded(const Real& value) {
   return decode(dtype_of<Real>::value, reinterpret_cast<const std::byte*>(&value));
 }
 
+// Which elements of the array's rows columns stand for.
+struct Columns {
+  std::size_t channel;
+  std::size_t inner;
+  std::size_t first;
+  std::size_t columns;
+  std::size_t period;
+  friend bool operator==(const Columns&, const Columns&) = default;
+};
+
 }  // namespace
 
 // Room for one chunk of every array, and for the results of its columns.
@@ -160,7 +171,9 @@ struct ChannelSums::Scratch {
 
   std::array<std::int64_t, 3 * kColumns> sum;
   std::array<std::int64_t, 5 * kColumns> products;
+  // From the last chunk for the next, as long as that has the same columns.
   std::array<std::array<int, kColumns>, 2> guess;
+  std::optional<Columns> guessed;
   std::array<std::array<int, kColumns>, 2> better_guess;
   std::array<bool, kColumns> fit;
 
@@ -528,7 +541,9 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
           }
           chunk[a] = {buffer, columns};
         }
-        if (r == 0) guess_from(chunk, rows, columns, used, period);
+        const Columns now{tile.channel.begin, tile.inner.begin, first, columns, period};
+        if (scratch.guessed != now) guess_from(chunk, rows, columns, used, period);
+        scratch.guessed = now;
         add_chunk(chunk, rows, columns, first, used, period);
       }
     }
