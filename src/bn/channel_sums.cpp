@@ -150,14 +150,15 @@ struct Columns {
 
 // Room for one chunk of every array, and for the results of its columns.
 struct ChannelSums::Scratch {
+  /// Room for so many values of an array; what was there is lost if there was less.
   template <class Real>
-  Real* values(std::size_t array) {
-    const kernels::Sums<Real>& kernel = sums_kernel<Real>();
-    const std::size_t most =
-        std::max(kernel.chunk, kernels::kMostColumns<Real> * kernel.chunk_rows) * sizeof(Real);
-    std::vector<std::byte>& buffer = values_[array];
-    if (buffer.size() < most) buffer.resize(most);
-    return reinterpret_cast<Real*>(buffer.data());
+  Real* values(std::size_t array, std::size_t count) {
+    Room& room = values_[array];
+    if (room.size < count * sizeof(Real)) {
+      room.size = count * sizeof(Real);
+      room.bytes = std::make_unique_for_overwrite<std::byte[]>(room.size);
+    }
+    return reinterpret_cast<Real*>(room.bytes.get());
   }
 
   template <class Real>
@@ -178,7 +179,11 @@ struct ChannelSums::Scratch {
   std::array<bool, kColumns> fit;
 
  private:
-  std::array<std::vector<std::byte>, 2> values_;
+  struct Room {
+    std::unique_ptr<std::byte[]> bytes;
+    std::size_t size = 0;
+  };
+  std::array<Room, 2> values_;
   std::array<std::array<kernels::Extremes<float>, kColumns>, 2> float_extremes_;
   std::array<std::array<kernels::Extremes<double>, kColumns>, 2> double_extremes_;
 };
@@ -303,7 +308,9 @@ void ChannelSums::add_runs(const View& view, const Tile& tile, const Block* bloc
   using Grid = kernels::Grid<Real>;
   const auto& kernel = sums_kernel<Real>();
   std::array<Real*, kArrays> buffer;
-  for (std::size_t a = 0; a < kArrays; ++a) buffer[a] = scratch_->template values<Real>(a);
+  for (std::size_t a = 0; a < kArrays; ++a) {
+    buffer[a] = scratch_->template values<Real>(a, kernel.chunk);
+  }
 
   for (std::size_t c = 0; c < tile.channel.count; ++c) {
     Accumulators<Real>& sums = of<Real>(tile.channel.begin + c);
@@ -532,7 +539,7 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
             chunk[a] = {reinterpret_cast<const Real*>(at), strides[a] / size};
             continue;
           }
-          Real* buffer = scratch.template values<Real>(a);
+          Real* buffer = scratch.template values<Real>(a, kernel.chunk_rows * columns);
           for (std::size_t i = 0; i < rows; ++i, at += strides[a]) {
             Real* to = buffer + i * columns;
             const Real* values = widen<Real>(block.dtype, at, used, to);

@@ -62,9 +62,14 @@ class Writer {
     sum_of_rest_ += *p;
   }
   [[nodiscard]] bool suspicious() const {
-    Real sum = sum_of_rest_;
-    for (size_t i = 0; i < kLanes; ++i) sum += sum_[i];
-    return magnitude(sum) >= magnitude(static_cast<Real>(__builtin_huge_val()));
+    // Finite sums less themselves are zero, others NaN.
+    const Vector differences = sum_ - sum_;
+    const Real difference = sum_of_rest_ - sum_of_rest_;
+    uint64_t words[sizeof(Vector) / sizeof(uint64_t)];
+    __builtin_memcpy(words, &differences, sizeof words);
+    uint64_t any = difference == 0 ? 0 : 1;
+    for (const uint64_t word : words) any |= word;
+    return any != 0;
   }
 
  private:
