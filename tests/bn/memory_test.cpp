@@ -162,6 +162,22 @@ TEST_CASE("y may be x itself, also as a view") {
   REQUIRE((xt::xarray<float>(every_second) == want.y));
 }
 
+TEST_CASE("results too many for the caches are the same as few") {
+  // More than 32 MiB, rows that begin anywhere in a vector.
+  const std::vector<std::size_t> shape{9001, 3, 333};
+  const Layer layer(3);
+  const bn::RunningStatistics running{layer.running_mean, layer.running_var, 0};
+  const xt::xarray<float> x = noise<float>(shape, 1);
+  xt::xarray<float> y = xt::empty<float>(shape);
+  (void)bn::forward(x, 1, running, layer.parameters(), y);
+  for (const std::size_t first : {0U, 1000U, 8000U}) {
+    const xt::xarray<float> few = xt::view(x, xt::range(first, first + 1001));
+    xt::xarray<float> y_of_few = xt::empty<float>(few.shape());
+    (void)bn::forward(few, 1, running, layer.parameters(), y_of_few);
+    REQUIRE((y_of_few == xt::view(y, xt::range(first, first + 1001))));
+  }
+}
+
 TEST_CASE("arrays of different dtypes go together") {
   const Layer layer(3);
   const xt::xarray<std::int16_t> x = noise<std::int16_t>(kShape, 1);

@@ -37,6 +37,28 @@ TEST_CASE("an exception of any thread is thrown on, and stops the handing out") 
   }
 }
 
+TEST_CASE(
+    "one team works through loops of any size and number of threads, also after an exception") {
+  bn::Team team;
+  for (int repeat = 0; repeat < 200; ++repeat) {
+    for (const unsigned threads : {2U, 1U, 5U, 3U}) {
+      for (const std::size_t items : {1U, 4U, 100U}) {
+        std::atomic<std::size_t> sum{0};
+        std::atomic<bool> in_range{true};
+        team.for_each(threads, items, [&](unsigned thread, std::size_t item) {
+          sum += item;
+          if (thread >= threads) in_range = false;
+        });
+        REQUIRE(sum == items * (items - 1) / 2);
+        REQUIRE(in_range);
+      }
+    }
+    REQUIRE_THROWS_AS(
+        team.for_each(3, 10, [](unsigned, std::size_t) { throw std::runtime_error("always"); }),
+        std::runtime_error);
+  }
+}
+
 TEST_CASE("work is done by fewer threads where no more can be started") {
   pthread_attr_t usual;
   pthread_attr_t huge;
