@@ -27,9 +27,10 @@ struct Blocking {
   unsigned threads = 1;
 
   /// Channels that are summed together, each tile with all of their values. Resident: such a tile
-  /// fits a thread's buffer, so that it is loaded once and stays there from the sums to the
-  /// results. Else all threads sum one group after the other, and the array is read again for the
-  /// results.
+  /// fits a cache, a core's own where it has to be loaded, so that it is read once and stays there
+  /// from the sums to the results. Else all threads sum one group after the other, and the array is
+  /// read again for the results: of a file in the page cache that costs less than a large buffer,
+  /// whose pages have to be faulted in and which leaves in short pieces.
   Tiling groups;
   bool resident = false;
 
@@ -38,7 +39,7 @@ struct Blocking {
 };
 
 /// element_bytes: of all arrays that are read together; result_bytes: of an element of what is
-/// written, or 0. copies: whether reading them costs system calls and buffers, or they are in
+/// written, or 0. copies: whether reading or writing costs system calls and buffers, or all is in
 /// memory already. threads: at most.
 ///
 /// Buffers of all threads together take at most 40 MiB, whatever the array's size.
