@@ -66,8 +66,8 @@ Dyadic Accumulator<kLowest, kHighest>::take() {
   return {std::move(integer), exponent};
 }
 
-template class Accumulator<-149 - 52, 128>;
-template class Accumulator<2 * (-149 - 52), 256>;
+template class Accumulator<kLowestOfFloat, 128>;
+template class Accumulator<2 * kLowestOfFloat, 256>;
 template class Accumulator<-1074, 1024>;
 template class Accumulator<-2148, 2048>;
 

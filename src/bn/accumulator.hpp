@@ -75,15 +75,19 @@ class Accumulator {
   std::uint32_t waiting_ = 0;  // additions since the last carry
 };
 
-/// Exact sums of values of a type, and of products of two; decode() tells how they are added. Sums
-/// of floats need less than a quarter of the memory of sums of doubles.
+/// Exponent of the last bit of the smallest float as decode() gives it: as that of a double, whose
+/// last bit is 2^-52 of its first.
+inline constexpr int kLowestOfFloat = -149 - 52;
+
+/// Exact sums of values of a type, and of products of two. Sums of floats need less than a quarter
+/// of the memory of sums of doubles.
 template <class Real>
 struct Accumulators;
 
 template <>
 struct Accumulators<float> {
-  Accumulator<-149 - 52, 128> values;
-  Accumulator<2 * (-149 - 52), 256> products;
+  Accumulator<kLowestOfFloat, 128> values;
+  Accumulator<2 * kLowestOfFloat, 256> products;
 };
 
 /// Integers, too.
@@ -93,8 +97,8 @@ struct Accumulators<double> {
   Accumulator<-2148, 2048> products;
 };
 
-extern template class Accumulator<-149 - 52, 128>;
-extern template class Accumulator<2 * (-149 - 52), 256>;
+extern template class Accumulator<kLowestOfFloat, 128>;
+extern template class Accumulator<2 * kLowestOfFloat, 256>;
 extern template class Accumulator<-1074, 1024>;
 extern template class Accumulator<-2148, 2048>;
 

@@ -16,16 +16,13 @@ constexpr std::size_t kMiB = 1024 * kKiB;
 constexpr std::size_t kFileRun = 64 * kKiB;
 constexpr std::size_t kMemoryRun = 4 * kKiB;
 
-// Of a last cache, where groups in memory are to stay.
-constexpr std::size_t kLastCache = 16 * kMiB;
-
 // Of the buffers of all threads, of which half are for results.
 constexpr std::size_t kBuffers = 40 * kMiB;
 
 // Work below which another thread costs more than it brings.
 constexpr std::size_t kPerThread = 512 * kKiB;
 
-// Accumulators take about 2 KiB a channel.
+// Accumulators take up to 2 KiB a channel.
 constexpr std::size_t kMostChannels = 4096;
 
 // Tiles a thread, unless they would be shorter than this.
@@ -93,7 +90,8 @@ Blocking make_blocking(const View& view, std::size_t element_bytes, std::size_t 
   const std::size_t step =
       std::min(channels, divide_up(copies ? kFileRun : kMemoryRun, channel_run));
   const std::size_t room = copies ? buffer : kLastCache / blocking.threads;
-  blocking.resident = step * view.m() * element_bytes <= room && step <= kMostChannels &&
+  const std::size_t widest = copies ? std::max(element_bytes, result_bytes) : element_bytes;
+  blocking.resident = step * view.m() * widest <= room && step <= kMostChannels &&
                       (blocking.threads == 1 || step < channels);
   blocking.groups = {view, std::max<std::size_t>(1, view.outer),
                      blocking.resident ? step : std::min(channels, kMostChannels),

@@ -7,6 +7,9 @@
 
 namespace bn {
 
+/// Bytes of a machine's last cache, at least: sysconf() tells what a hypervisor makes up.
+inline constexpr std::size_t kLastCache = std::size_t{16} << 20;
+
 /// A view cut into boxes; the last ones in each direction may be smaller.
 struct Tiling {
   View view;

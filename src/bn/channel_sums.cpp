@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "bn/buffer.hpp"
 #include "bn/elements.hpp"
 #include "bn/error.hpp"
 #include "bn/kernels/kernels.hpp"
@@ -136,8 +137,9 @@ Decoded decoded(const Real& value) {
   return decode(dtype_of<Real>::value, reinterpret_cast<const std::byte*>(&value));
 }
 
-// Which elements of the array's rows columns stand for.
+// Which arrays' columns, and which elements of a row they stand for.
 struct Columns {
+  std::size_t arrays;
   std::size_t channel;
   std::size_t inner;
   std::size_t first;
@@ -150,15 +152,9 @@ struct Columns {
 
 // Room for one chunk of every array, and for the results of its columns.
 struct ChannelSums::Scratch {
-  /// Room for so many values of an array; what was there is lost if there was less.
   template <class Real>
   Real* values(std::size_t array, std::size_t count) {
-    Room& room = values_[array];
-    if (room.size < count * sizeof(Real)) {
-      room.size = count * sizeof(Real);
-      room.bytes = std::make_unique_for_overwrite<std::byte[]>(room.size);
-    }
-    return reinterpret_cast<Real*>(room.bytes.get());
+    return reinterpret_cast<Real*>(values_[array].get(count * sizeof(Real)));
   }
 
   template <class Real>
@@ -179,11 +175,7 @@ struct ChannelSums::Scratch {
   std::array<bool, kColumns> fit;
 
  private:
-  struct Room {
-    std::unique_ptr<std::byte[]> bytes;
-    std::size_t size = 0;
-  };
-  std::array<Room, 2> values_;
+  std::array<Buffer, 2> values_;
   std::array<std::array<kernels::Extremes<float>, kColumns>, 2> float_extremes_;
   std::array<std::array<kernels::Extremes<double>, kColumns>, 2> double_extremes_;
 };
@@ -421,6 +413,17 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
   Scratch& scratch = *scratch_;
   const std::size_t width = tile.row_size();
   constexpr std::size_t kMost = kernels::kMostColumns<Real>;
+  constexpr std::size_t kMostCopied = kMost / 4;  // as fast, and their copies need little room
+
+  std::array<std::size_t, kArrays> strides;
+  bool contiguous = true;
+  bool as_they_are = true;  // the kernel can take the values where they lie
+  for (std::size_t a = 0; a < kArrays; ++a) {
+    const std::size_t size = item_size(blocks[a].dtype);
+    strides[a] = blocks[a].rows.stride;
+    contiguous = contiguous && strides[a] == width * size;
+    as_they_are = as_they_are && blocks[a].dtype == dtype_of<Real>::value && strides[a] % size == 0;
+  }
 
   // One chunk: rows x columns of each array, columns % 16 == 0. The first `used` of them count.
   // They stand for elements `first` and following of the tile's row, again and again after
@@ -520,12 +523,14 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
     }
   };
 
-  // Rows of `row` elements, `count` of them, starting at row 0 of the tile plus `skipped` elements:
-  // in blocks of columns, chunks of rows. Copied where the kernel cannot take them as they are.
-  const auto add_rows = [&](std::size_t skipped, std::size_t count, std::size_t row,
-                            const std::array<std::size_t, kArrays>& strides) {
-    for (std::size_t first = 0; first < row; first += kMost) {
-      const std::size_t used = std::min(kMost, row - first);
+  // `count` rows, each made of `fold` rows of the tile, the first of which is the tile's row 0 plus
+  // `skipped` elements: in blocks of columns, chunks of rows. Copied where the kernel cannot take
+  // them as they are.
+  const auto add_rows = [&](std::size_t skipped, std::size_t count, std::size_t fold) {
+    const std::size_t row = width * fold;
+    const std::size_t most = as_they_are && row % 16 == 0 ? kMost : kMostCopied;
+    for (std::size_t first = 0; first < row; first += most) {
+      const std::size_t used = std::min(most, row - first);
       const std::size_t columns = (used + 15) / 16 * 16;
       const std::size_t period = std::min(used, width);  // rows are one of the tile, or several
       for (std::size_t r = 0; r < count; r += kernel.chunk_rows) {
@@ -534,13 +539,14 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
         for (std::size_t a = 0; a < kArrays; ++a) {
           const Block& block = blocks[a];
           const std::size_t size = item_size(block.dtype);
-          const std::byte* at = block.rows.data + r * strides[a] + (skipped + first) * size;
-          if (block.dtype == dtype_of<Real>::value && columns == used && strides[a] % size == 0) {
-            chunk[a] = {reinterpret_cast<const Real*>(at), strides[a] / size};
+          const std::size_t stride = strides[a] * fold;
+          const std::byte* at = block.rows.data + r * stride + (skipped + first) * size;
+          if (block.dtype == dtype_of<Real>::value && columns == used && stride % size == 0) {
+            chunk[a] = {reinterpret_cast<const Real*>(at), stride / size};
             continue;
           }
           Real* buffer = scratch.template values<Real>(a, kernel.chunk_rows * columns);
-          for (std::size_t i = 0; i < rows; ++i, at += strides[a]) {
+          for (std::size_t i = 0; i < rows; ++i, at += stride) {
             Real* to = buffer + i * columns;
             const Real* values = widen<Real>(block.dtype, at, used, to);
             if (values != to) std::memcpy(to, values, used * sizeof(Real));
@@ -548,7 +554,7 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
           }
           chunk[a] = {buffer, columns};
         }
-        const Columns now{tile.channel.begin, tile.inner.begin, first, columns, period};
+        const Columns now{kArrays, tile.channel.begin, tile.inner.begin, first, columns, period};
         if (scratch.guessed != now) guess_from(chunk, rows, columns, used, period);
         scratch.guessed = now;
         add_chunk(chunk, rows, columns, first, used, period);
@@ -556,24 +562,14 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
     }
   };
 
-  std::array<std::size_t, kArrays> strides;
-  bool contiguous = true;
-  for (std::size_t a = 0; a < kArrays; ++a) {
-    strides[a] = blocks[a].rows.stride;
-    contiguous = contiguous && strides[a] == width * item_size(blocks[a].dtype);
-  }
   // Narrow rows: as many of them as make one that fills vectors, and a call of the kernel, are
   // taken as one.
-  std::size_t fold = kMost / width;
+  std::size_t fold = (as_they_are ? kMost : kMostCopied) / width;
   while (fold > 1 && fold * width % 16 != 0) --fold;
   if (!contiguous || fold == 0) fold = 1;
   const std::size_t folded = fold > 1 ? tile.outer.count / fold : 0;
-  if (folded > 0) {
-    std::array<std::size_t, kArrays> wide = strides;
-    for (std::size_t& stride : wide) stride *= fold;
-    add_rows(0, folded, width * fold, wide);
-  }
-  add_rows(folded * fold * width, tile.outer.count - folded * fold, width, strides);
+  if (folded > 0) add_rows(0, folded, fold);
+  add_rows(folded * fold * width, tile.outer.count - folded * fold, 1);
 }
 
 }  // namespace bn

@@ -21,7 +21,8 @@ struct Block {
 /// Two exact sums a channel: of values and of products, less than 2 KiB together.
 class ChannelSums {
  public:
-  /// Of the channels in this range, all zero. dtypes: of the arrays that it will be given.
+  /// Of the channels in this range, all zero. dtypes: exactly those of the arrays that every call
+  /// will give it, x or x and dy.
   ChannelSums(Range channels, std::span<const Dtype> dtypes);
   /// Goes on to other channels, in the same memory; every sum must have been taken.
   void restart(Range channels);

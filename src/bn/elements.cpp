@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "bn/kernels/kernels.hpp"
 
@@ -136,6 +137,15 @@ Decoded decode(Dtype dtype, const std::byte* element) {
 double as_double(Dtype dtype, const std::byte* element) {
   return is_floating(dtype) ? float_as_double(dtype, element)
                             : static_cast<double>(decode(dtype, element).value);
+}
+
+void set_nan(Dtype dtype, std::byte* element) {
+  constexpr std::uint16_t kHalf = 0x7e00;
+  constexpr float kFloat = std::numeric_limits<float>::quiet_NaN();
+  constexpr double kDouble = std::numeric_limits<double>::quiet_NaN();
+  if (dtype == Dtype::float16) std::memcpy(element, &kHalf, sizeof kHalf);
+  if (dtype == Dtype::float32) std::memcpy(element, &kFloat, sizeof kFloat);
+  if (dtype == Dtype::float64) std::memcpy(element, &kDouble, sizeof kDouble);
 }
 
 double non_finite(Dtype dtype, const std::byte* element) {

@@ -40,8 +40,8 @@ struct Origin {
 /// An element seen from there, rounded to double.
 [[nodiscard]] double seen_from(Origin origin, Dtype dtype, const std::byte* element);
 
-/// A finite element as value * 2^exponent; |value| < 2^65, exponent >= -1074, for a float or less
-/// >= -149 - 52; a zero has exponent 0.
+/// A finite element as value * 2^exponent; |value| < 2^65. The exponent is 0 for zero, at least
+/// -149 - 52 for other values of a dtype that fits_float(), and at least -1074 for all.
 struct Decoded {
   Int128 value;
   int exponent;
@@ -50,6 +50,9 @@ struct Decoded {
 
 /// The element, rounded if it is an integer that no double equals.
 [[nodiscard]] double as_double(Dtype dtype, const std::byte* element);
+
+/// Makes a floating element the NaN that is positive, quiet and without payload.
+void set_nan(Dtype dtype, std::byte* element);
 
 /// The element itself if it is NaN or infinite, else 0.
 [[nodiscard]] double non_finite(Dtype dtype, const std::byte* element);

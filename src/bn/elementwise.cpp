@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <type_traits>
 
 #include "bn/elements.hpp"
@@ -31,15 +32,41 @@ const kernels::Elementwise<Value>& kernel() {
   }
 }
 
-std::size_t count_non_finite(Dtype dtype, const std::byte* results, std::size_t n,
-                             std::initializer_list<std::pair<Dtype, const std::byte*>> operands) {
+// An operand as it is before results take its place, if they do.
+class Operand {
+ public:
+  Operand(Dtype dtype, const std::byte* elements, std::size_t n, const std::byte* results)
+      : dtype_(dtype), elements_(elements) {
+    if (elements != results) return;
+    std::memcpy(kept_.data(), elements, n * item_size(dtype));
+    elements_ = kept_.data();
+  }
+  Operand(const Operand&) = delete;
+  Operand& operator=(const Operand&) = delete;
+
+  [[nodiscard]] bool finite(std::size_t i) const {
+    return non_finite(dtype_, elements_ + i * item_size(dtype_)) == 0;
+  }
+
+ private:
+  Dtype dtype_;
+  const std::byte* elements_;
+  std::array<std::byte, kPiece * sizeof(double)> kept_;
+};
+
+// Counts the results that are not finite although all operands are. What a NaN's sign and payload
+// are depends on the CPU; here all get the same.
+std::size_t settle_non_finite(Dtype dtype, std::byte* results, std::size_t n,
+                              std::initializer_list<const Operand*> operands) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    if (non_finite(dtype, results + i * item_size(dtype)) == 0) continue;
+    std::byte* result = results + i * item_size(dtype);
+    const double value = non_finite(dtype, result);
+    if (value == 0) continue;
+    if (std::isnan(value)) set_nan(dtype, result);
     const bool from_finite =
-        std::all_of(operands.begin(), operands.end(), [&](const auto& operand) {
-          return non_finite(operand.first, operand.second + i * item_size(operand.first)) == 0;
-        });
+        std::all_of(operands.begin(), operands.end(),
+                    [&](const Operand* operand) { return operand->finite(i); });
     count += from_finite ? 1 : 0;
   }
   return count;
@@ -69,7 +96,7 @@ const double* widen_double(Dtype dtype, const std::byte* elements, std::size_t n
   return scratch;
 }
 
-// run(real, Out, Store) -> "one may not be finite", for the dtype of the results.
+// run(results, store) -> "one may not be finite", for the dtype of the results.
 template <class RunFloat, class RunDouble>
 bool with_results(Dtype dtype, std::byte* results, Store store, std::size_t n, RunFloat run_float,
                   RunDouble run_double) {
@@ -84,6 +111,7 @@ template <class Value>
 std::size_t normalise_piece(Dtype x_dtype, const std::byte* x, std::size_t n,
                             const Affine<Value>& constants, Origins<Value> origins, Dtype dtype,
                             std::byte* y, Store store) {
+  const Operand x_before(x_dtype, x, n, y);
   const auto& k = kernel<Value>();
   bool suspicious = false;
   if (origins.first == nullptr && fits_float(x_dtype)) {
@@ -101,13 +129,15 @@ std::size_t normalise_piece(Dtype x_dtype, const std::byte* x, std::size_t n,
         [&](float* out, Store to) { return k.normalise_df(values, n, constants, out, to); },
         [&](double* out, Store to) { return k.normalise_dd(values, n, constants, out, to); });
   }
-  return suspicious ? count_non_finite(dtype, y, n, {{x_dtype, x}}) : 0;
+  return suspicious ? settle_non_finite(dtype, y, n, {&x_before}) : 0;
 }
 
 template <class Value>
 std::size_t gradient_piece(Dtype x_dtype, const std::byte* x, Dtype dy_dtype, const std::byte* dy,
                            std::size_t n, const Gradient<Value>& constants, Origins<Value> origins,
                            Dtype dtype, std::byte* dx, Store store) {
+  const Operand x_before(x_dtype, x, n, dx);
+  const Operand dy_before(dy_dtype, dy, n, dx);
   const auto& k = kernel<Value>();
   bool suspicious = false;
   if (origins.first == nullptr && fits_float(x_dtype) && fits_float(dy_dtype)) {
@@ -137,7 +167,7 @@ std::size_t gradient_piece(Dtype x_dtype, const std::byte* x, Dtype dy_dtype, co
           return k.gradient_dd(x_values, dy_values, n, constants, out, to);
         });
   }
-  return suspicious ? count_non_finite(dtype, dx, n, {{x_dtype, x}, {dy_dtype, dy}}) : 0;
+  return suspicious ? settle_non_finite(dtype, dx, n, {&x_before, &dy_before}) : 0;
 }
 
 // piece(row, element of the row, n, channel) for runs of one channel.
@@ -199,7 +229,19 @@ class ColumnsOf {
   std::vector<T> expanded_;
 };
 
-Store store_of(MutableRows rows) { return rows.past_caches ? Store::past_caches : Store::cached; }
+// None for a channel that is seen from where it is.
+const Origin* own_origin(const ChannelOrigins& origins, std::size_t channel) {
+  if (!origins.moved()) return nullptr;
+  const Origin& origin = origins.of_channels()[channel];
+  return origin == Origin{} ? nullptr : &origin;
+}
+
+// Both ends of a short run would share their lines of memory with ordinary stores.
+constexpr std::size_t kLeastPastCaches = 128;
+
+Store store_of(MutableRows rows, std::size_t n) {
+  return rows.past_caches && n >= kLeastPastCaches ? Store::past_caches : Store::cached;
+}
 
 }  // namespace
 
@@ -234,10 +276,9 @@ std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype 
   if (tile.inner.count >= kernels::kShortRun) {
     walk_runs(tile, [&](std::size_t r, std::size_t i, std::size_t n, std::size_t c) {
       const Affine<Channel> constants{k.mean[c], k.mean_lo[c], k.scale[c], k.beta[c]};
-      overflows +=
-          normalise_piece<Channel>(x.dtype, x_at(r, i), n, constants,
-                                   Origins<Channel>{moved ? &k.origin.of_channels()[c] : nullptr},
-                                   dtype, y_at(r, i), store_of(y));
+      overflows += normalise_piece<Channel>(x.dtype, x_at(r, i), n, constants,
+                                            Origins<Channel>{own_origin(k.origin, c)}, dtype,
+                                            y_at(r, i), store_of(y, n));
     });
     return overflows;
   }
@@ -253,7 +294,7 @@ std::size_t normalise(const Tile& tile, Block x, const AffineChannels& k, Dtype 
                                     beta.from(column)};
     overflows += normalise_piece<Columns>(x.dtype, x_at(r, i), n, constants,
                                           Origins<Columns>{moved ? origin.from(column) : nullptr},
-                                          dtype, y_at(r, i), store_of(y));
+                                          dtype, y_at(r, i), store_of(y, n));
   });
   return overflows;
 }
@@ -268,10 +309,10 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
   std::size_t overflows = 0;
   const auto piece = [&]<class Value>(std::size_t r, std::size_t i, std::size_t n,
                                       const Gradient<Value>& constants, Origins<Value> origins) {
-    overflows +=
-        gradient_piece<Value>(x.dtype, x.rows.data + r * x.rows.stride + i * x_size, dy.dtype,
-                              dy.rows.data + r * dy.rows.stride + i * dy_size, n, constants,
-                              origins, dtype, dx.data + r * dx.stride + i * dx_size, store_of(dx));
+    overflows += gradient_piece<Value>(x.dtype, x.rows.data + r * x.rows.stride + i * x_size,
+                                       dy.dtype, dy.rows.data + r * dy.rows.stride + i * dy_size, n,
+                                       constants, origins, dtype,
+                                       dx.data + r * dx.stride + i * dx_size, store_of(dx, n));
   };
 
   if (tile.inner.count >= kernels::kShortRun) {
@@ -279,7 +320,7 @@ std::size_t gradient(const Tile& tile, Block x, Block dy, const GradientChannels
       piece(r, i, n,
             Gradient<Channel>{k.mean[c], k.mean_lo[c], k.scale[c], k.scale_lo[c], k.offset[c],
                               k.offset_lo[c], k.slope[c], k.slope_lo[c]},
-            Origins<Channel>{moved ? &k.origin.of_channels()[c] : nullptr});
+            Origins<Channel>{own_origin(k.origin, c)});
     });
     return overflows;
   }

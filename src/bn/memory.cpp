@@ -1,7 +1,10 @@
 #include "bn/memory.hpp"
 
+#include <cstdint>
 #include <cstring>
 #include <utility>
+
+#include "bn/blocking.hpp"
 
 namespace bn {
 
@@ -62,12 +65,13 @@ Rows StridedArray::load(const View& view, const Tile& tile, std::byte* scratch) 
 }
 
 MutableRows StridedArray::place(const View& view, const Tile& tile, std::byte* scratch) {
-  constexpr std::size_t kMostCached = std::size_t{32} << 20;
+  constexpr std::size_t kMostCached = 2 * kLastCache;
   const std::size_t size = item_size(memory_.dtype);
   if (in_place_) {
+    const bool aligned = reinterpret_cast<std::uintptr_t>(memory_.data) % size == 0;
     return {.data = memory_.data + tile.position(view, 0) * size,
             .stride = view.channel * view.inner * size,
-            .past_caches = view.size() * size > kMostCached};
+            .past_caches = aligned && view.size() * size > kMostCached};
   }
   return {.data = scratch, .stride = tile.row_size() * size};
 }

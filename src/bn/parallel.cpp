@@ -59,8 +59,8 @@ void Team::for_each(unsigned threads, std::size_t items, const Work& work) {
   wanted_ = std::min<std::size_t>(threads, items);
   next_ = 0;
   start_helpers(wanted_);
-  busy_ = static_cast<unsigned>(helpers_.size());
-  if (busy_ != 0) {
+  if (wanted_ > 1 && !helpers_.empty()) {
+    busy_ = static_cast<unsigned>(helpers_.size());
     ++loops_;
     loops_.notify_all();
   }
@@ -70,6 +70,7 @@ void Team::for_each(unsigned threads, std::size_t items, const Work& work) {
 }
 
 void Team::start_helpers(std::size_t wanted) {
+  helpers_.reserve(std::max<std::size_t>(wanted, 1) - 1);
   try {
     while (helpers_.size() + 1 < wanted) {
       helpers_.emplace_back(&Team::help, this, static_cast<unsigned>(helpers_.size() + 1),

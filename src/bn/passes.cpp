@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <memory>
 #include <mutex>
 #include <optional>
 
 #include "bn/blocking.hpp"
+#include "bn/buffer.hpp"
 #include "bn/error.hpp"
 #include "bn/parallel.hpp"
 
@@ -15,22 +15,6 @@ namespace bn {
 namespace {
 
 constexpr std::size_t kMostSources = 2;
-
-// Memory that a thread reuses from tile to tile.
-class Buffer {
- public:
-  std::byte* get(std::size_t bytes) {
-    if (size_ < bytes) {
-      bytes_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
-      size_ = bytes;
-    }
-    return bytes_.get();
-  }
-
- private:
-  std::unique_ptr<std::byte[]> bytes_;
-  std::size_t size_ = 0;
-};
 
 // The first non-finite value that any thread met.
 class FirstNonFinite {
@@ -96,6 +80,7 @@ class Passes {
   }
 
  private:
+  // What a thread uses for tile after tile.
   struct Thread {
     std::array<Buffer, kMostSources> in;
     Buffer out;

@@ -38,7 +38,7 @@ TEST_CASE("an accumulator adds 64-bit integers at any exponent exactly") {
     }
   };
   check(Values(), -1074, 1024);
-  check(bn::Accumulators<float>().values, -149 - 52, 128);
+  check(bn::Accumulators<float>().values, bn::kLowestOfFloat, 128);
 }
 
 TEST_CASE("an accumulator adds 128-bit integers at any exponent exactly") {
@@ -58,7 +58,7 @@ TEST_CASE("an accumulator adds 128-bit integers at any exponent exactly") {
     }
   };
   check(Products(), -2148, 2048);
-  check(bn::Accumulators<float>().products, 2 * (-149 - 52), 256);
+  check(bn::Accumulators<float>().products, 2 * bn::kLowestOfFloat, 256);
 }
 
 TEST_CASE("sums that cancel leave nothing behind, whatever their limbs went through") {
@@ -97,24 +97,28 @@ TEST_CASE("accumulators merge in any order, and again and again") {
 }
 
 TEST_CASE("an accumulator holds the largest sums that there can be") {
-  // 2^64 products of the largest doubles: 2^6 doublings at a time of ever larger terms.
-  Products sum;
-  const bn::Int128 largest =
-      static_cast<bn::Int128>((std::int64_t{1} << 53) - 1) * ((std::int64_t{1} << 53) - 1);
-  sum.add(largest, 1942);
-  for (int i = 0; i < 64; ++i) {
-    const Products same = sum;
-    sum += same;
-  }
-  REQUIRE(support::exact(sum.take()) == scaled(gmp(largest) << 64, 1942));
-  for (int i = 0; i < 2; ++i) {
-    Products negative;
-    negative.add(-largest, 1942);
-    for (int k = 0; k < 63; ++k) {
-      const Products same = negative;
-      negative += same;
+  // 2^64 products of the largest values: 2^6 doublings at a time of ever larger terms.
+  const auto check = [](auto sum, int digits, int exponent) {
+    using Sum = decltype(sum);
+    const bn::Int128 most = (std::int64_t{1} << digits) - 1;
+    const bn::Int128 largest = most * most;
+    sum.add(largest, exponent);
+    for (int i = 0; i < 64; ++i) {
+      const Sum same = sum;
+      sum += same;
     }
-    sum += negative;
-  }
-  REQUIRE(support::exact(sum.take()) == scaled(-gmp(largest) << 64, 1942));
+    REQUIRE(support::exact(sum.take()) == scaled(gmp(largest) << 64, exponent));
+    for (int i = 0; i < 2; ++i) {
+      Sum negative;
+      negative.add(-largest, exponent);
+      for (int k = 0; k < 63; ++k) {
+        const Sum same = negative;
+        negative += same;
+      }
+      sum += negative;
+    }
+    REQUIRE(support::exact(sum.take()) == scaled(-gmp(largest) << 64, exponent));
+  };
+  check(Products(), 53, 2 * (1024 - 53));
+  check(bn::Accumulators<float>().products, 24, 2 * (128 - 24));
 }

@@ -1,9 +1,12 @@
 #include "bn/forward.hpp"
 
+#include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "../catch.hpp"
+#include "bn/elements.hpp"
 #include "bn/error.hpp"
 #include "support.hpp"
 
@@ -292,6 +295,30 @@ TEST_CASE("in test mode NaN and infinity stay in their place and are no overflow
       for (std::size_t i = 0; i < x.size(); ++i) {
         if (i != 1 && i != 4 && i != 7) REQUIRE(run.y.get(i) == clean.y.get(i));
       }
+    }
+  }
+}
+
+TEST_CASE("every NaN among the results has the same bits, whatever it came from") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const Dtype dtype : data::kFloating) {
+    for (const View& view : {View{5, 3, 1}, View{2, 3, 20}}) {
+      Array x = data::make(Dtype::float64, view, Kind::normal, 1);
+      Layer layer(3);
+      layer.gamma[1] = 0;
+      x.set(0, std::bit_cast<double>(0x7ff0000000000001));  // signalling
+      x.set(2, -std::nan("123"));
+      for (std::size_t i = 3; i < x.size(); ++i) x.set(i, infinity);  // of channel 1: times 0
+      const Run run = test(view, x, dtype, layer);
+      Array nan(dtype, 1);
+      bn::set_nan(dtype, nan.at(0));
+      std::size_t count = 0;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        if (!std::isnan(run.y.get(i))) continue;
+        ++count;
+        REQUIRE(std::memcmp(run.y.at(i), nan.at(0), bn::item_size(dtype)) == 0);
+      }
+      REQUIRE(count > 2);
     }
   }
 }

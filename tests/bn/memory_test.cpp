@@ -162,6 +162,30 @@ TEST_CASE("y may be x itself, also as a view") {
   REQUIRE((xt::xarray<float>(every_second) == want.y));
 }
 
+TEST_CASE("overflows are counted also where y takes the place of x, and dx that of x or dy") {
+  const Layer layer(3);
+  auto x = noise<float>(kShape, 1);
+  auto dy = noise<float>(kShape, 2);
+  const std::vector<double> gamma(3, 2e38);
+  xt::xarray<float> y = xt::empty_like(x);
+  const auto forward = bn::forward(x, 1, {gamma, layer.beta, layer.eps}, y);
+  REQUIRE(forward.overflows > 0);
+  xt::xarray<float> in_place = x;
+  REQUIRE(bn::forward(in_place, 1, {gamma, layer.beta, layer.eps}, in_place).overflows ==
+          forward.overflows);
+
+  dy = dy * 10;
+  const auto differentiate = [&](xt::xarray<float>& of_x, xt::xarray<float>& of_dy, auto& dx) {
+    return bn::backward(of_x, of_dy, 1, &forward.sums, gamma, layer.eps, dx).overflows;
+  };
+  xt::xarray<float> dx = xt::empty_like(x);
+  const std::size_t overflows = differentiate(x, dy, dx);
+  REQUIRE(overflows > 0);
+  in_place = dy;
+  REQUIRE(differentiate(x, in_place, in_place) == overflows);
+  REQUIRE(differentiate(x, dy, x) == overflows);
+}
+
 TEST_CASE("results too many for the caches are the same as few") {
   // More than 32 MiB, rows that begin anywhere in a vector.
   const std::vector<std::size_t> shape{9001, 3, 333};
@@ -176,6 +200,21 @@ TEST_CASE("results too many for the caches are the same as few") {
     (void)bn::forward(few, 1, running, layer.parameters(), y_of_few);
     REQUIRE((y_of_few == xt::view(y, xt::range(first, first + 1001))));
   }
+}
+
+TEST_CASE("only what is aligned and too large for the caches is written past them") {
+  std::vector<std::byte> room(64);
+  const auto past_caches = [&](std::size_t rows, std::size_t offset) {
+    const bn::Strided memory{room.data() + offset, bn::Dtype::float32, {rows, 1000}, {1000, 1}};
+    const bn::View view{rows, 1000, 1};
+    return bn::StridedArray(memory, bn::Order::c)
+        .place(view, {{0, 1}, {0, 1}, {0, 1}}, nullptr)
+        .past_caches;
+  };
+  REQUIRE(past_caches(9000, 0));
+  REQUIRE(past_caches(9000, 4));
+  REQUIRE_FALSE(past_caches(9000, 2));
+  REQUIRE_FALSE(past_caches(8000, 0));
 }
 
 TEST_CASE("arrays of different dtypes go together") {

@@ -15,7 +15,7 @@ from harness import BnTest, DONE, header_of, main
 MIB = 1 << 20
 BYTES = 256 * MIB
 THREADS = 2
-STACKS = THREADS * 8 * MIB
+STACK = 8 * MIB
 
 
 class Memory(BnTest):
@@ -39,20 +39,20 @@ class Memory(BnTest):
             file.write(values.tobytes())
         return name
 
-    def limits(self, channels):
-        return [(resource.RLIMIT_DATA, 64 * MIB + 4096 * channels * THREADS + STACKS)]
+    def limits(self, channels, threads=THREADS):
+        return [(resource.RLIMIT_DATA, 64 * MIB + (4096 * channels + STACK) * threads)]
 
-    def check(self, shape, axis=1, dtype="<f4"):
+    def check(self, shape, axis=1, dtype="<f4", threads=THREADS):
         channels = shape[axis]
         self.large("x.npy", shape, dtype)
         self.silent("init", "--channels", channels, "--running-var", 1, "-o", "state.json")
-        common = {"limits": self.limits(channels)}
+        common = {"limits": self.limits(channels, threads)}
         self.ok("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--cache", "cache.json",
-                "--axis", axis, "--threads", THREADS, **common)
+                "--axis", axis, "--threads", threads, **common)
         self.ok("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--mode", "test",
-                "--axis", axis, "--threads", THREADS, **common)
+                "--axis", axis, "--threads", threads, **common)
         self.ok("backward", "y.npy", "--x", "x.npy", "--cache", "cache.json", "--dx", "y.npy",
-                "--dgamma", "dgamma.npy", "--threads", THREADS, **common)
+                "--dgamma", "dgamma.npy", "--threads", threads, **common)
 
     def test_channels_that_fit_a_buffer(self):
         self.check((64, 64, BYTES // 4 // 64 // 64))
@@ -71,6 +71,12 @@ class Memory(BnTest):
 
     def test_results_wider_than_what_they_are_made_of(self):
         self.check((1, 8, BYTES // 8 // 8), dtype="|u1")
+
+    def test_many_threads_over_narrow_rows(self):
+        self.check((BYTES // 2 // 7, 7), dtype="<f2", threads=32)
+
+    def test_many_threads_with_wide_results(self):
+        self.check((16, 4096, BYTES // 8 // 16 // 4096), dtype="|u1", threads=32)
 
     def test_one_long_row_of_channels(self):
         self.check((1, 8, BYTES // 4 // 8))

@@ -36,12 +36,18 @@ inline __attribute__((always_inline)) D read(const Real* p) {
 template <class Real, Store kStore>
 class Writer {
  public:
-  // How many of n results come before the first that vectors may be stored at.
-  static size_t head(const Real* p, size_t n) {
-    if constexpr (kStore == Store::cached) return 0;
-    const size_t past = reinterpret_cast<uintptr_t>(p) % sizeof(Vector) / sizeof(Real);
-    const size_t before = past == 0 ? 0 : kLanes - past;
-    return before < n ? before : n;
+  // The part of n results that vectors are stored to. Past the caches only whole lines of memory: a
+  // part of one would be written by itself.
+  struct Body {
+    size_t begin;
+    size_t end;
+  };
+  static Body body(const Real* p, size_t n) {
+    if constexpr (kStore == Store::cached) return {0, n};
+    constexpr size_t kLine = 64 / sizeof(Real);
+    const size_t past = reinterpret_cast<uintptr_t>(p) / sizeof(Real) % kLine;
+    const size_t before = past == 0 ? 0 : kLine - past;
+    return before < n ? Body{before, before + (n - before) / kLine * kLine} : Body{n, n};
   }
   inline __attribute__((always_inline)) void write(Real* p, Doubles v) {
     Vector reals;
@@ -90,11 +96,10 @@ inline __attribute__((always_inline)) bool normalise_to(const X* x, size_t n,
                                                         const Affine<Value>& constants, Y* y) {
   const Affine<Value> k = constants;
   Writer<Y, kStore> writer;
+  const auto body = writer.body(y, n);
   size_t i = 0;
-  for (const size_t head = writer.head(y, n); i < head; ++i) {
-    writer.write(y + i, normalised<double>(x, i, k));
-  }
-  for (; i + kStep <= n; i += kStep) {
+  for (; i < body.begin; ++i) writer.write(y + i, normalised<double>(x, i, k));
+  for (; i + kStep <= body.end; i += kStep) {
     prefetch(x + i, kAhead<X>);
     for (size_t u = i; u < i + kStep; u += kLanes) {
       writer.write(y + u, normalised<Doubles>(x, u, k));
@@ -188,11 +193,10 @@ inline __attribute__((always_inline)) bool gradient_to(const In* x, const In* dy
                                                        const Gradient<Value>& constants, Out* dx) {
   const Gradient<Value> k = constants;
   Writer<Out, kStore> writer;
+  const auto body = writer.body(dx, n);
   size_t i = 0;
-  for (const size_t head = writer.head(dx, n); i < head; ++i) {
-    writer.write(dx + i, differentiated<double, Out>(x, dy, i, k));
-  }
-  for (; i + kStep <= n; i += kStep) {
+  for (; i < body.begin; ++i) writer.write(dx + i, differentiated<double, Out>(x, dy, i, k));
+  for (; i + kStep <= body.end; i += kStep) {
     prefetch(x + i, kAhead<In>);
     prefetch(dy + i, kAhead<In>);
     for (size_t u = i; u < i + kStep; u += kLanes) {

@@ -6,8 +6,8 @@
 namespace bn::kernels::BN_KERNEL_SET {
 namespace {
 
-// Every lane holds sums that are integers of at most 53 bits on a fixed grid, so that no addition
-// rounds. (v + magic) - magic rounds v to the grid whose unit is the last bit of magic.
+// Every lane holds sums that are integers of at most 53 bits on a fixed grid, so that additions do
+// not round, or round off what another sum then takes.
 
 template <class Real>
 struct Lanes;
@@ -29,7 +29,8 @@ struct Lanes<float> {
 
   static double scale(int) { return 1; }
   static double magic(int e) { return 1.5 * power_of_two(52 + Grid<float>::product[0] + e); }
-  // What makes integers of the sums: of all terms, and of one.
+  // unit(e) * sum_unit(t) is one over the unit of term t: two factors, for unit(e) to be looked up
+  // once a column.
   static double unit(int e) { return power_of_two(-e); }
   static double sum_unit(size_t t) { return power_of_two(-Grid<float>::sum[t]); }
   static double product_unit(size_t t) { return power_of_two(-Grid<float>::product[t]); }
@@ -67,6 +68,7 @@ struct Lanes<double> {
   static double product_unit(size_t t) { return power_of_two(2 - Grid<double>::product[t]); }
 
   static inline __attribute__((always_inline)) Parts split(Doubles x, Doubles scale) {
+    // (v + magic) - magic rounds v to the grid whose unit is the last bit of magic.
     constexpr double kMagicA = 1.5 * (1ULL << (52 - 23));
     constexpr double kMagicB = 1.5 * (1ULL << (52 - 47));
     const Doubles v = x * scale;

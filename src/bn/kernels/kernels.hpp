@@ -112,8 +112,8 @@ constexpr std::size_t kShortRun = 16;
 using Channel = double;
 using Columns = const double*;
 
-/// Where results go: into the caches like everything, or past them, which spares reading what they
-/// replace.
+/// Where results go: into the caches like everything, or past them by non-temporal stores, which
+/// spares reading what they replace.
 enum class Store : bool { cached, past_caches };
 
 /// Each writes n results and returns whether one of them may be infinite or NaN.

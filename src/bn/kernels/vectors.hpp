@@ -62,7 +62,9 @@ inline __attribute__((always_inline)) Doubles add_exact_product(Doubles sum, Dou
 #endif
 }
 
-// Past the caches; p is aligned to the vector.
+// Non-temporal, where there are such stores; p is aligned to the vector. Nothing orders them but
+// the locked instruction by which every thread asks Team for its next item, or says that it has
+// none.
 #if defined(__AVX512F__)
 inline __attribute__((always_inline)) void store_past_caches(double* p, Doubles v) {
   _mm512_stream_pd(p, v);
@@ -93,7 +95,7 @@ Doubles each_lane(Lane lane) {
   return load(values);
 }
 
-// Of integers below 2^54, as doubles; anything else becomes 0.
+// Of doubles that are integers below 2^54; larger ones and NaN become 0.
 using Integers = int64_t __attribute__((vector_size(BN_VECTOR_BYTES)));
 inline __attribute__((always_inline)) Integers to_integers(Doubles v) {
   const Doubles kept = v > -0x1p54 && v < 0x1p54 ? v : Doubles{};
