@@ -44,13 +44,17 @@ Tiling Tiling::contiguous(const View& view, std::size_t elements) {
   const std::size_t row = view.channel * view.inner;
   Tiling tiling{view, 1, std::max<std::size_t>(1, view.channel),
                 std::max<std::size_t>(1, view.inner)};
+  // As few steps as there can be, and these about equal: short tiles are dear.
+  const auto even = [](std::size_t size, std::size_t most) {
+    return divide_up(size, divide_up(size, most));
+  };
   if (row <= elements) {
     tiling.outer_step = std::max<std::size_t>(1, elements / std::max<std::size_t>(1, row));
   } else if (view.inner <= elements) {
-    tiling.channel_step = elements / view.inner;
+    tiling.channel_step = even(view.channel, elements / view.inner);
   } else {
     tiling.channel_step = 1;
-    tiling.inner_step = elements;
+    tiling.inner_step = even(view.inner, elements);
   }
   return tiling;
 }
