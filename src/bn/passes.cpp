@@ -65,6 +65,7 @@ class Passes {
     const bool fused = blocking_.resident && sink_ != nullptr && !sink_streamed_;
     total_ = sink_ == nullptr || fused ? array_bytes : 2 * array_bytes;
     if (blocking_.resident) {
+      if (sink_ != nullptr) sink_->reserve();
       sum_groups(fused);
     } else {
       sum_stream();
@@ -76,6 +77,7 @@ class Passes {
 
   void apply_only() {
     total_ = view_.size() * element_bytes_;
+    sink_->reserve();
     apply_stream();
   }
 
@@ -137,7 +139,8 @@ class Passes {
                    });
   }
 
-  // One group after the other, each cut into tiles that any thread takes.
+  // One group after the other, each cut into tiles that any thread takes. One thread first makes
+  // room for the results: some file systems take as long for that as for many tiles.
   void sum_stream() {
     std::vector<std::vector<ChannelSums>> sums(threads_.size());
     for (std::size_t g = 0; g < blocking_.groups.count(); ++g) {
@@ -147,9 +150,15 @@ class Passes {
       for (std::vector<ChannelSums>& of_thread : sums) {
         for (ChannelSums& each : of_thread) each.restart(channels);
       }
-      team_.for_each(blocking_.threads, tiles.count(), [&](unsigned thread, std::size_t i) {
+      const std::size_t reservations = g == 0 && sink_ != nullptr ? 1 : 0;
+      const std::size_t items = reservations + tiles.count();
+      team_.for_each(blocking_.threads, items, [&](unsigned thread, std::size_t item) {
+        if (item < reservations) {
+          sink_->reserve();
+          return;
+        }
         if (sums[thread].empty()) sums[thread] = make_sums(channels);
-        Tile tile = tiles.tile(i);
+        Tile tile = tiles.tile(item - reservations);
         tile.channel.begin += channels.begin;
         const Blocks blocks = load(thread, tile);
         try {

@@ -12,13 +12,14 @@ ArrayWriter::ArrayWriter(OutputFile& file, const NpyHeader& header) : file_(file
   }
   const std::string text = format_npy_header(header);
   data_offset_ = text.size();
-  file_.allocate(data_offset_ + header.data_bytes());
   if (sequential() && header.size() != 0) {
     waiting_ = text;
   } else {
     file_.append(text);
   }
 }
+
+void ArrayWriter::reserve() { file_.allocate(data_offset_ + header_.data_bytes()); }
 
 MutableRows ArrayWriter::place(const View& /*view*/, const Tile& tile, std::byte* scratch) {
   return {.data = scratch, .stride = tile.row_size() * item_size(header_.dtype)};

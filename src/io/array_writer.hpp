@@ -16,13 +16,14 @@ namespace bn::io {
 /// and is finished and committed by the transaction it belongs to.
 class ArrayWriter final : public Sink {
  public:
-  /// Writes the header and reserves room for the data. header.byte_order must be little. In a
-  /// stream the header leaves with the first values: who fails before has written nothing.
+  /// Writes the header. header.byte_order must be little. In a stream the header leaves with the
+  /// first values: who fails before has written nothing.
   ArrayWriter(OutputFile& file, const NpyHeader& header);
 
   [[nodiscard]] Dtype dtype() const override { return header_.dtype; }
   [[nodiscard]] bool sequential() const override { return file_.sequential(); }
   [[nodiscard]] bool copies() const override { return true; }
+  void reserve() override;
   [[nodiscard]] MutableRows place(const View& view, const Tile& tile, std::byte* scratch) override;
   void store(const View& view, const Tile& tile, MutableRows rows) override;
 
