@@ -417,13 +417,15 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
 
   std::array<std::size_t, kArrays> strides;
   bool contiguous = true;
-  bool as_they_are = true;  // the kernel can take the values where they lie
+  std::array<bool, kArrays> in_place;  // the kernel can take the values where they lie
   for (std::size_t a = 0; a < kArrays; ++a) {
     const std::size_t size = item_size(blocks[a].dtype);
     strides[a] = blocks[a].rows.stride;
     contiguous = contiguous && strides[a] == width * size;
-    as_they_are = as_they_are && blocks[a].dtype == dtype_of<Real>::value && strides[a] % size == 0;
+    in_place[a] = blocks[a].dtype == dtype_of<Real>::value && strides[a] % size == 0;
   }
+  const bool all_in_place =
+      std::all_of(in_place.begin(), in_place.end(), [](bool is) { return is; });
 
   // One chunk: rows x columns of each array, columns % 16 == 0. The first `used` of them count.
   // They stand for elements `first` and following of the tile's row, again and again after
@@ -528,7 +530,7 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
   // them as they are.
   const auto add_rows = [&](std::size_t skipped, std::size_t count, std::size_t fold) {
     const std::size_t row = width * fold;
-    const std::size_t most = as_they_are && row % 16 == 0 ? kMost : kMostCopied;
+    const std::size_t most = all_in_place && row % 16 == 0 ? kMost : kMostCopied;
     for (std::size_t first = 0; first < row; first += most) {
       const std::size_t used = std::min(most, row - first);
       const std::size_t columns = (used + 15) / 16 * 16;
@@ -541,7 +543,7 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
           const std::size_t size = item_size(block.dtype);
           const std::size_t stride = strides[a] * fold;
           const std::byte* at = block.rows.data + r * stride + (skipped + first) * size;
-          if (block.dtype == dtype_of<Real>::value && columns == used && stride % size == 0) {
+          if (in_place[a] && columns == used) {
             chunk[a] = {reinterpret_cast<const Real*>(at), stride / size};
             continue;
           }
@@ -564,7 +566,7 @@ void ChannelSums::add_columns(const View& view, const Tile& tile, const Block* b
 
   // Narrow rows: as many of them as make one that fills vectors, and a call of the kernel, are
   // taken as one.
-  std::size_t fold = (as_they_are ? kMost : kMostCopied) / width;
+  std::size_t fold = (all_in_place ? kMost : kMostCopied) / width;
   while (fold > 1 && fold * width % 16 != 0) --fold;
   if (!contiguous || fold == 0) fold = 1;
   const std::size_t folded = fold > 1 ? tile.outer.count / fold : 0;

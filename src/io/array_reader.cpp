@@ -3,10 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <span>
 #include <stdexcept>
 #include <utility>
