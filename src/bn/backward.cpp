@@ -9,14 +9,14 @@
 #include <string>
 #include <vector>
 
-#include "bn/centre.hpp"
+#include "bn/arrays/elements.hpp"
+#include "bn/centring.hpp"
 #include "bn/check.hpp"
-#include "bn/checksum.hpp"
-#include "bn/double_double_arithmetic.hpp"
-#include "bn/elements.hpp"
-#include "bn/elementwise.hpp"
 #include "bn/error.hpp"
-#include "bn/passes.hpp"
+#include "bn/exact/double_double_arithmetic.hpp"
+#include "bn/passes/passes.hpp"
+#include "bn/tiles/checksum.hpp"
+#include "bn/tiles/elementwise.hpp"
 
 namespace bn {
 namespace {

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "bn/array.hpp"
+#include "bn/arrays/array.hpp"
 #include "bn/statistics.hpp"
 
 namespace bn {

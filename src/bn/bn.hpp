@@ -10,11 +10,12 @@
 // std::invalid_argument for arrays of different shapes and for a wrong axis.
 #pragma once
 
+#include "bn/arrays/memory.hpp"
+#include "bn/arrays/view.hpp"
 #include "bn/backward.hpp"
 #include "bn/forward.hpp"
-#include "bn/memory.hpp"
+#include "bn/running_statistics.hpp"
 #include "bn/statistics.hpp"
-#include "bn/view.hpp"
 
 namespace bn {
 

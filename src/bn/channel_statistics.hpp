@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "bn/dyadic.hpp"
+#include "bn/exact/dyadic.hpp"
 
 namespace bn {
 

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "bn/view.hpp"
+#include "bn/arrays/view.hpp"
 
 namespace bn {
 

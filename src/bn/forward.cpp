@@ -4,13 +4,13 @@
 #include <atomic>
 #include <cmath>
 
-#include "bn/centre.hpp"
+#include "bn/centring.hpp"
 #include "bn/check.hpp"
-#include "bn/checksum.hpp"
-#include "bn/double_double_arithmetic.hpp"
-#include "bn/elementwise.hpp"
 #include "bn/error.hpp"
-#include "bn/passes.hpp"
+#include "bn/exact/double_double_arithmetic.hpp"
+#include "bn/passes/passes.hpp"
+#include "bn/tiles/checksum.hpp"
+#include "bn/tiles/elementwise.hpp"
 
 namespace bn {
 namespace {

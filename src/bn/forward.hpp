@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "bn/array.hpp"
+#include "bn/arrays/array.hpp"
 #include "bn/statistics.hpp"
 
 namespace bn {

@@ -7,7 +7,7 @@
 
 #include "bn/check.hpp"
 #include "bn/error.hpp"
-#include "bn/passes.hpp"
+#include "bn/passes/passes.hpp"
 
 namespace bn {
 namespace {
@@ -32,19 +32,6 @@ class Summing : public Computation {
 };
 
 }  // namespace
-
-Sums& Sums::operator+=(const Sums& other) {
-  check_size("sum", other.sum.size(), sum.size());
-  if (other.count > std::numeric_limits<std::uint64_t>::max() - count) {
-    throw std::invalid_argument("more than 2^64 values a channel");
-  }
-  count += other.count;
-  for (std::size_t c = 0; c < sum.size(); ++c) {
-    sum[c] += other.sum[c];
-    sum_squares[c] += other.sum_squares[c];
-  }
-  return *this;
-}
 
 Sums sums(const View& view, Source& x, const Execution& execution) {
   Sums result;
@@ -80,35 +67,6 @@ void Statistics::set(std::size_t channel, const ChannelStatistics& of_channel) {
 void Statistics::check_range() const {
   for (std::size_t c = 0; c < var.size(); ++c) {
     if (!std::isfinite(var[c]) || std::isinf(var_unbiased[c])) throw RangeError("var", c);
-  }
-}
-
-void update(RunningStatistics& running, const Statistics& batch, const Momentum& momentum) {
-  const std::size_t channels = batch.mean.size();
-  check_size("running_mean", running.running_mean.size(), channels);
-  check_size("running_var", running.running_var.size(), channels);
-  const bool unbiased = momentum.running_var_estimator == VarEstimator::unbiased;
-  const std::vector<double>& var = unbiased ? batch.var_unbiased : batch.var;
-  for (std::size_t c = 0; c < channels; ++c) {
-    if (!std::isfinite(var[c])) throw RangeError("var", c);
-  }
-
-  ++running.num_batches_tracked;
-  double old_weight = 0;
-  double new_weight = 0;
-  if (!momentum.value) {
-    old_weight = 1 - 1 / static_cast<double>(running.num_batches_tracked);
-    new_weight = 1 - old_weight;
-  } else if (momentum.weights == MomentumWeights::running) {
-    old_weight = *momentum.value;
-    new_weight = 1 - *momentum.value;
-  } else {
-    old_weight = 1 - *momentum.value;
-    new_weight = *momentum.value;
-  }
-  for (std::size_t c = 0; c < channels; ++c) {
-    running.running_mean[c] = old_weight * running.running_mean[c] + new_weight * batch.mean[c];
-    running.running_var[c] = old_weight * running.running_var[c] + new_weight * var[c];
   }
 }
 

@@ -1,7 +1,7 @@
 // What the commands do. They throw; main alone prints errors and maps exit codes.
 #pragma once
 
-#include "cli/options.hpp"
+#include "cli/flags/options.hpp"
 
 namespace bn::cli {
 

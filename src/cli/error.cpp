@@ -13,7 +13,7 @@ std::size_t channels(const io::ArrayReader& array, std::ptrdiff_t axis) {
 }
 
 /// The index, as Python writes it, of the element at a position in memory order.
-std::string index_text(const io::NpyHeader& header, std::size_t position) {
+std::string index_text(const io::ArrayHeader& header, std::size_t position) {
   std::vector<std::size_t> index(header.shape.size());
   for (std::size_t step = 0; step < index.size(); ++step) {
     // The dimension whose index changes fastest comes first.

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "bn/error.hpp"
-#include "io/array_reader.hpp"
+#include "io/arrays/reader.hpp"
 #include "io/error.hpp"
 
 namespace bn::cli {

@@ -7,8 +7,8 @@
 #include <system_error>
 
 #include "cli/error.hpp"
-#include "io/array_reader.hpp"
-#include "io/part.hpp"
+#include "io/arrays/reader.hpp"
+#include "io/documents/part.hpp"
 
 namespace bn::cli {
 

@@ -8,7 +8,7 @@
 
 #include "bn/statistics.hpp"
 #include "cli/report.hpp"
-#include "io/state.hpp"
+#include "io/documents/state.hpp"
 
 namespace bn::cli {
 

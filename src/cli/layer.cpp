@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cli/error.hpp"
-#include "cli/values.hpp"
+#include "cli/flags/values.hpp"
 
 namespace bn::cli {
 
@@ -26,7 +26,7 @@ bool never_updated(const RunningStatistics& running) {
 
 }  // namespace
 
-io::Mode effective_mode(const io::State& state, std::optional<io::Mode> flag) {
+Mode effective_mode(const io::State& state, std::optional<Mode> flag) {
   if (flag) return *flag;
   if (state.mode) return *state.mode;
   throw UsageError(state.path + " has no mode; give --mode train or --mode test");

@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "bn/dtype.hpp"
+#include "bn/arrays/dtype.hpp"
 #include "cli/report.hpp"
-#include "io/array_reader.hpp"
-#include "io/state.hpp"
+#include "io/arrays/reader.hpp"
+#include "io/documents/state.hpp"
 
 namespace bn::cli {
 
 /// The flag's mode or the state's. Throws UsageError where neither says one.
-[[nodiscard]] io::Mode effective_mode(const io::State& state, std::optional<io::Mode> flag);
+[[nodiscard]] Mode effective_mode(const io::State& state, std::optional<Mode> flag);
 
 /// The values or, where there are none, `value` for every channel.
 [[nodiscard]] std::vector<double> or_filled(const std::optional<std::vector<double>>& values,

@@ -12,9 +12,9 @@
 
 #include "cli/commands.hpp"
 #include "cli/error.hpp"
-#include "cli/options.hpp"
-#include "io/cleanup.hpp"
-#include "io/descriptor.hpp"
+#include "cli/flags/options.hpp"
+#include "io/files/descriptor.hpp"
+#include "io/files/temporary.hpp"
 
 namespace bn::cli {
 

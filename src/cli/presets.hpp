@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-#include "bn/statistics.hpp"
+#include "bn/conventions.hpp"
 
 namespace bn::cli {
 

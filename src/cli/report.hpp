@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "bn/statistics.hpp"
-#include "cli/options.hpp"
-#include "io/array_reader.hpp"
+#include "cli/flags/options.hpp"
+#include "io/arrays/reader.hpp"
 
 namespace bn::cli {
 

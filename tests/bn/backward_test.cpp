@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
-#include "../catch.hpp"
 #include "bn/error.hpp"
+#include "catch.hpp"
 #include "support.hpp"
 
 using bn::Dtype;

@@ -7,7 +7,7 @@
 #include <xtensor/xmath.hpp>
 #include <xtensor/xview.hpp>
 
-#include "../catch.hpp"
+#include "catch.hpp"
 #include "support.hpp"
 
 using Array = xt::xarray<double>;

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "bn/array.hpp"
-#include "bn/dtype.hpp"
-#include "bn/view.hpp"
+#include "bn/arrays/array.hpp"
+#include "bn/arrays/dtype.hpp"
+#include "bn/arrays/view.hpp"
 
 namespace data {
 

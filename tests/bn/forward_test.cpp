@@ -5,9 +5,9 @@
 #include <cstring>
 #include <limits>
 
-#include "../catch.hpp"
-#include "bn/elements.hpp"
+#include "bn/arrays/elements.hpp"
 #include "bn/error.hpp"
+#include "catch.hpp"
 #include "support.hpp"
 
 using bn::Dtype;

@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "bn/dtype.hpp"
+#include "bn/arrays/dtype.hpp"
 
 namespace oracle {
 

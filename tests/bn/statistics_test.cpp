@@ -3,8 +3,9 @@
 #include <cmath>
 #include <limits>
 
-#include "../catch.hpp"
 #include "bn/error.hpp"
+#include "bn/running_statistics.hpp"
+#include "catch.hpp"
 #include "support.hpp"
 
 using bn::Dtype;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "bn/backward.hpp"
-#include "bn/dyadic.hpp"
+#include "bn/exact/dyadic.hpp"
 #include "bn/forward.hpp"
 #include "data.hpp"
 #include "oracle.hpp"

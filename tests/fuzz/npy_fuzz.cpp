@@ -4,15 +4,15 @@
 #include <cstdlib>
 #include <span>
 
+#include "io/arrays/npy.hpp"
 #include "io/error.hpp"
-#include "io/npy.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace bn::io;
   const std::span<const std::byte> bytes = std::as_bytes(std::span(data, size));
   try {
     const std::size_t offset = npy_data_offset("x", bytes.first(size < 12 ? size : 12));
-    const NpyHeader header = parse_npy_header("x", bytes, std::nullopt);
+    const ArrayHeader header = parse_npy_header("x", bytes, std::nullopt);
     if (offset > size || !is_addressable(header.shape, header.dtype)) std::abort();
     const std::string written = format_npy_header(header);
     const std::span<const std::byte> again = std::as_bytes(std::span(written));

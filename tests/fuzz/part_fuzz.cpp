@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "io/documents/part.hpp"
 #include "io/error.hpp"
-#include "io/part.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace bn::io;

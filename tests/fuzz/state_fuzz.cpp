@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "io/documents/state.hpp"
 #include "io/error.hpp"
-#include "io/state.hpp"
 
 namespace {
 

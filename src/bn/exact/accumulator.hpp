@@ -1,0 +1,105 @@
+// A sum of floating-point values that never rounds: a wide fixed-point number a channel.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "bn/exact/dyadic.hpp"
+#include "bn/exact/int128.hpp"
+
+namespace bn {
+
+/// The exact sum of integers times powers of two, from 2^kLowest up to 2^64 values of 2^kHighest.
+///
+/// Fixed point in 64-bit limbs that overlap by 32 bits, so that carries can wait for 2^30 additions
+/// (R. Neal, "Fast exact summation using small and large superaccumulators", 2015). Only the limbs
+/// between the lowest and the highest touched one cost time.
+template <int kLowest, int kHighest>
+class Accumulator {
+ public:
+  /// Adds value * 2^exponent.
+  void add(std::int64_t value, int exponent) {
+    const auto [first, shift] = place(exponent, 3);
+    const Int128 shifted = static_cast<Int128>(value) << shift;
+    limbs_[first] += static_cast<std::int64_t>(static_cast<std::uint32_t>(shifted));
+    limbs_[first + 1] += static_cast<std::int64_t>(static_cast<std::uint32_t>(shifted >> 32));
+    limbs_[first + 2] += static_cast<std::int64_t>(shifted >> 64);
+  }
+
+  /// Adds value * 2^exponent.
+  void add(Int128 value, int exponent) {
+    add_digits(static_cast<std::uint64_t>(value), exponent);
+    add(static_cast<std::int64_t>(value >> 64), exponent + 64);
+  }
+
+  Accumulator& operator+=(const Accumulator& other);
+
+  /// The sum. Leaves the accumulator at zero.
+  [[nodiscard]] Dyadic take();
+
+ private:
+  // Exponent of limb 0: partial sums may be counted in units finer than their last bit.
+  static constexpr int kBase = (kLowest - 64) & ~31;
+  static constexpr std::size_t kLimbs = static_cast<std::size_t>((kHighest + 64 - kBase) / 32 + 4);
+  static constexpr std::uint32_t kMostWaiting = 1U << 30;
+
+  struct Place {
+    std::size_t limb;
+    int shift;
+  };
+
+  // Where an addition goes that touches `width` limbs; makes room for its carries.
+  Place place(int exponent, std::size_t width) {
+    const int offset = exponent - kBase;
+    const auto first = static_cast<std::size_t>(offset >> 5);
+    if (first < begin_) begin_ = static_cast<std::uint16_t>(first);
+    if (first + width > end_) end_ = static_cast<std::uint16_t>(first + width);
+    if (++waiting_ >= kMostWaiting) carry();
+    return {first, offset & 31};
+  }
+
+  void add_digits(std::uint64_t value, int exponent) {
+    const auto [first, shift] = place(exponent, 3);
+    const Uint128 shifted = static_cast<Uint128>(value) << shift;
+    limbs_[first] += static_cast<std::int64_t>(static_cast<std::uint32_t>(shifted));
+    limbs_[first + 1] += static_cast<std::int64_t>(static_cast<std::uint32_t>(shifted >> 32));
+    limbs_[first + 2] += static_cast<std::int64_t>(shifted >> 64);
+  }
+
+  // Brings every limb but the last one into [0, 2^32).
+  void carry();
+
+  std::array<std::int64_t, kLimbs> limbs_{};
+  std::uint16_t begin_ = kLimbs;  // limbs outside [begin_, end_) are zero
+  std::uint16_t end_ = 0;
+  std::uint32_t waiting_ = 0;  // additions since the last carry
+};
+
+/// Exponent of the last bit of the smallest float as decode() gives it: as that of a double, whose
+/// last bit is 2^-52 of its first.
+inline constexpr int kLowestOfFloat = -149 - 52;
+
+/// Exact sums of values of a type, and of products of two. Sums of floats need less than a quarter
+/// of the memory of sums of doubles.
+template <class Real>
+struct Accumulators;
+
+template <>
+struct Accumulators<float> {
+  Accumulator<kLowestOfFloat, 128> values;
+  Accumulator<2 * kLowestOfFloat, 256> products;
+};
+
+/// Integers, too.
+template <>
+struct Accumulators<double> {
+  Accumulator<-1074, 1024> values;
+  Accumulator<-2148, 2048> products;
+};
+
+extern template class Accumulator<kLowestOfFloat, 128>;
+extern template class Accumulator<2 * kLowestOfFloat, 256>;
+extern template class Accumulator<-1074, 1024>;
+extern template class Accumulator<-2148, 2048>;
+
+}  // namespace bn

@@ -1,0 +1,29 @@
+// The running statistics of a layer, and the rule by which a batch changes them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "bn/conventions.hpp"
+#include "bn/statistics.hpp"
+
+namespace bn {
+
+/// The running statistics of a layer, each of shape (C,).
+struct RunningStatistics {
+  std::vector<double> running_mean;
+  std::vector<double> running_var;
+  std::uint64_t num_batches_tracked = 0;
+};
+
+/// One step of the running averages, in double arithmetic as NumPy computes it, in place:
+///
+///   running_mean = w * running_mean + (1 - w) * mean
+///   running_var  = w * running_var  + (1 - w) * var_r
+///
+/// w = momentum (weights "running"), 1 - momentum ("batch") or 1 - 1/k without a momentum, k being
+/// num_batches_tracked after this batch; var_r as the estimator says.
+/// Throws std::invalid_argument when shapes differ; RangeError when var_r has no value (m = 1).
+void update(RunningStatistics& running, const Statistics& batch, const Momentum& momentum);
+
+}  // namespace bn

@@ -1,0 +1,111 @@
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cli/commands.hpp"
+#include "cli/error.hpp"
+#include "cli/inputs.hpp"
+#include "cli/report.hpp"
+#include "io/documents/state.hpp"
+#include "io/files/transaction.hpp"
+
+namespace bn::cli {
+
+namespace {
+
+/// What the running statistics become.
+struct Calibration {
+  std::vector<double> mean;
+  std::vector<double> var;
+};
+
+/// Mean and variance of values that came from `source`; none where there are no values.
+std::optional<Calibration> calibration_of(const Sums& sums, VarEstimator estimator,
+                                          std::string_view source) {
+  if (sums.count == 0) return std::nullopt;
+  const bool unbiased = estimator == VarEstimator::unbiased;
+  if (unbiased && sums.count == 1) {
+    throw io::input_error(source, "one value a channel has no unbiased variance");
+  }
+  try {
+    Statistics statistics = bn::statistics(sums);
+    return Calibration{std::move(statistics.mean),
+                       std::move(unbiased ? statistics.var_unbiased : statistics.var)};
+  } catch (const RangeError& error) {
+    throw explain(error, source);
+  }
+}
+
+/// Averages that do not depend on the order of what is averaged.
+class ExactAverage {
+ public:
+  void add(const std::vector<double>& values) {
+    sums_.resize(values.size());
+    for (std::size_t c = 0; c < values.size(); ++c) sums_[c] += Dyadic(values[c]);
+    ++count_;
+  }
+
+  [[nodiscard]] std::vector<double> get() const {
+    std::vector<double> averages;
+    for (const Dyadic& sum : sums_) averages.push_back(quotient(sum, count_).hi);
+    return averages;
+  }
+
+ private:
+  std::vector<Dyadic> sums_;
+  std::uint64_t count_ = 0;
+};
+
+std::optional<Calibration> pooled(const CalibrateRequest& request, const io::State& state,
+                                  std::ptrdiff_t axis, Report& report) {
+  return calibration_of(pool_inputs(request.inputs, axis, &state, report),
+                        state.momentum.running_var_estimator, "all inputs together");
+}
+
+/// The rule of Ioffe and Szegedy 2015, algorithm 2: the expectations of the batches' statistics.
+std::optional<Calibration> averaged(const CalibrateRequest& request, const io::State& state,
+                                    std::ptrdiff_t axis, Report& report) {
+  ExactAverage mean;
+  ExactAverage var;
+  bool any = false;
+  for_each_input(request.inputs, axis, &state, report, [&](const Input& batch) {
+    const std::optional<Calibration> statistics =
+        calibration_of(batch.sums, state.momentum.running_var_estimator, batch.name);
+    if (!statistics) return;
+    any = true;
+    mean.add(statistics->mean);
+    var.add(statistics->var);
+  });
+  if (!any) return std::nullopt;
+  return Calibration{mean.get(), var.get()};
+}
+
+}  // namespace
+
+void run(const CalibrateRequest& request) {
+  Report report(request.run);
+  const io::State state = io::read_state(request.state);
+  const std::ptrdiff_t axis = request.axis.value_or(state.axis);
+  io::Transaction transaction({false, std::chrono::duration<double>(request.run.lock_timeout)});
+  transaction.add_state(state, "--state");
+
+  const std::optional<Calibration> calibration = request.average_batches
+                                                     ? averaged(request, state, axis, report)
+                                                     : pooled(request, state, axis, report);
+  if (calibration) {
+    transaction.commit(calibration->mean.size(), [&](RunningStatistics& running) {
+      running.running_mean = calibration->mean;
+      running.running_var = calibration->var;
+    });
+  } else {
+    transaction.commit();
+    report.warn("no values to calibrate with; " + io::printable(state.path) + " stays as it was");
+  }
+  report.finish(0);
+}
+
+}  // namespace bn::cli

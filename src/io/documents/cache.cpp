@@ -1,0 +1,161 @@
+#include "io/documents/cache.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+
+#include "io/arrays/npy.hpp"
+#include "io/documents/batch_statistics.hpp"
+#include "io/documents/json.hpp"
+#include "io/error.hpp"
+#include "io/files/input_file.hpp"
+
+namespace bn::io {
+
+namespace {
+
+constexpr std::array<std::string_view, 13> keys = {
+    "mode", "axis", "shape", "dtype", "memory_order", "eps",       "gamma",
+    "mean", "var",  "count", "sum",   "sum_squares",  "x_checksum"};
+
+std::string hexadecimal(std::uint64_t value) {
+  std::array<char, 19> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "0x%016llx", static_cast<unsigned long long>(value));
+  return buffer.data();
+}
+
+std::uint64_t read_checksum(const json::Field& field) {
+  constexpr std::string_view expected = "a string like \"0x0123456789abcdef\"";
+  const std::string& text = field.string(expected);
+  std::uint64_t value = 0;
+  const char* const end = text.data() + text.size();
+  if (text.size() != 18) field.fail(expected);
+  const auto result = std::from_chars(text.data() + 2, end, value, 16);
+  if (result.ec != std::errc() || result.ptr != end || hexadecimal(value) != text) {
+    field.fail(expected);
+  }
+  return value;
+}
+
+std::vector<std::size_t> read_shape(const json::Field& field) {
+  constexpr std::string_view expected = "an array of at least 2 and at most 64 integers >= 0";
+  const std::vector<double>& numbers = field.numbers(expected);
+  std::vector<std::size_t> shape;
+  if (numbers.size() < 2 || numbers.size() > 64) field.fail(expected);
+  for (const double number : numbers) {
+    constexpr double limit = 0x1p53;  // beyond it a double does not tell one integer from the next
+    if (!(number >= 0 && number <= limit) ||
+        number != static_cast<double>(static_cast<std::uint64_t>(number))) {
+      field.fail_at(shape.size(), "no such integer", expected);
+    }
+    shape.push_back(static_cast<std::size_t>(number));
+  }
+  return shape;
+}
+
+/// Shape, axis, dtype and order, and the view that they make.
+View read_array(Cache& cache, const json::Document& document) {
+  const json::Field shape = document.field("shape");
+  cache.shape = read_shape(shape);
+  const json::Field dtype = document.field("dtype");
+  constexpr std::string_view expected_dtype = "a dtype like \"float32\"";
+  const auto parsed = parse_dtype_name(dtype.string(expected_dtype));
+  if (!parsed) dtype.fail(expected_dtype);
+  cache.dtype = *parsed;
+  if (!is_addressable(cache.shape, cache.dtype)) shape.fail("the shape of an array");
+  const json::Field order = document.field("memory_order");
+  constexpr std::string_view expected_order = "\"C\" or \"F\"";
+  const std::string& order_text = order.string(expected_order);
+  if (order_text != "C" && order_text != "F") order.fail(expected_order);
+  cache.order = order_text == "C" ? Order::c : Order::fortran;
+  const json::Field axis = document.field("axis");
+  const auto rank = static_cast<std::int64_t>(cache.shape.size());
+  cache.axis = axis.integer("an integer");
+  if (cache.axis < -rank || cache.axis >= rank) axis.fail("an axis of the shape");
+  return make_view(cache.shape, cache.axis, cache.order);
+}
+
+void read_batch(Cache& cache, const json::Document& document, std::string_view file,
+                const View& view) {
+  BatchStatistics batch = read_batch_statistics(document, file, view.channel);
+  if (batch.sums.count != view.m()) {
+    document.field("count").fail(std::to_string(view.m()) + ", the values a channel of shape " +
+                                 shape_text(cache.shape));
+  }
+  cache.mean = std::move(batch.mean);
+  cache.var = std::move(batch.var);
+  cache.sums = std::move(batch.sums);
+}
+
+void read_running(Cache& cache, const json::Document& document, std::string_view file,
+                  const View& view) {
+  for (const std::string_view key : {"count", "sum", "sum_squares"}) {
+    if (document.has(key)) {
+      throw input_error(file, "has \"" + std::string(key) + "\", which mode \"test\" has not");
+    }
+  }
+  cache.mean = read_channels(document, "mean", view.channel);
+  cache.var = read_channels(document, "var", view.channel);
+  const auto negative =
+      std::find_if(cache.var.begin(), cache.var.end(), [](double v) { return v < 0; });
+  if (negative != cache.var.end()) {
+    document.field("var").fail_at(static_cast<std::size_t>(negative - cache.var.begin()),
+                                  json::number_text(*negative), "an array of numbers >= 0");
+  }
+}
+
+std::string list_text(const std::vector<std::size_t>& values) {
+  std::string text = "[";
+  for (const std::size_t value : values) {
+    if (text.size() > 1) text.append(", ");
+    text.append(std::to_string(value));
+  }
+  return text.append("]");
+}
+
+}  // namespace
+
+std::string format_cache(const Cache& cache) {
+  Members members = {{"mode", json::string_text(name(cache.mode))},
+                     {"axis", std::to_string(cache.axis)},
+                     {"shape", list_text(cache.shape)},
+                     {"dtype", json::string_text(name(cache.dtype))},
+                     {"memory_order", cache.order == Order::c ? "\"C\"" : "\"F\""},
+                     {"eps", json::number_text(cache.eps)},
+                     {"gamma", json::numbers_text(cache.gamma)}};
+  if (cache.sums) {
+    append_batch_statistics(members, *cache.sums, cache.mean, cache.var);
+  } else {
+    members.emplace_back("mean", json::numbers_text(cache.mean));
+    members.emplace_back("var", json::numbers_text(cache.var));
+  }
+  members.emplace_back("x_checksum", json::string_text(hexadecimal(cache.x_checksum)));
+  return json::object_text(members);
+}
+
+Cache parse_cache(std::string_view text, std::string_view file) {
+  const json::Document document(text, file);
+  document.require_known(keys);
+  Cache cache;
+  cache.mode = json::choose<Mode>(document.field("mode"));
+  const View view = read_array(cache, document);
+  const json::Field eps = document.field("eps");
+  cache.eps = eps.number("a number > 0");
+  if (!(cache.eps > 0)) eps.fail("a number > 0");
+  cache.gamma = read_channels(document, "gamma", view.channel);
+  if (cache.mode == Mode::train) {
+    read_batch(cache, document, file, view);
+  } else {
+    read_running(cache, document, file, view);
+  }
+  cache.x_checksum = read_checksum(document.field("x_checksum"));
+  return cache;
+}
+
+Cache read_cache(const std::string& path) {
+  const InputFile file = open_input(path);
+  return parse_cache(read_text(file), file.name);
+}
+
+}  // namespace bn::io

@@ -1,0 +1,301 @@
+#include "io/documents/json.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <stdexcept>
+
+#include "io/error.hpp"
+#include "io/nearest.hpp"
+
+namespace bn::io::json {
+
+namespace {
+
+constexpr std::size_t max_depth = 64;
+constexpr std::size_t shown = 40;  // of what was found, in a message
+
+/// Collects the members of the one object. Throws out of the parser at the first thing that is not
+/// allowed, so that neither depth nor length of a hostile text costs more than reading it.
+class Collector {
+ public:
+  Collector(std::string_view file, std::vector<std::pair<std::string, Value>>& members)
+      : file_(file), members_(members) {}
+
+  // The interface that nlohmann::json::sax_parse() calls.
+  bool null() {
+    begin_value(Kind::null).text.append("null");
+    return true;
+  }
+  bool boolean(bool value) {
+    begin_value(Kind::boolean).text.append(value ? "true" : "false");
+    return true;
+  }
+  bool number_integer(std::int64_t number) {
+    return add_number(static_cast<double>(number), std::to_string(number),
+                      std::uint64_t{0} - static_cast<std::uint64_t>(number));
+  }
+  bool number_unsigned(std::uint64_t number) {
+    return add_number(static_cast<double>(number), std::to_string(number), number);
+  }
+  bool number_float(double number, const std::string& text) {
+    Value& value = begin_value(Kind::number);
+    if (frames_.size() == 1) value.number = number;
+    if (in_flat_array() && value.numbers.size() + 1 == value.elements) {
+      value.numbers.push_back(number);
+    }
+    value.text.append(text);
+    return true;
+  }
+  bool string(std::string& text) {
+    Value& value = begin_value(Kind::string);
+    value.text.append(string_text(text));
+    if (frames_.size() == 1) value.string = text;
+    if (in_flat_array() && value.strings.size() + 1 == value.elements) {
+      value.strings.push_back(std::move(text));
+    }
+    return true;
+  }
+  bool binary(nlohmann::json::binary_t& /*bytes*/) { return false; }  // not in JSON text
+  bool start_object(std::size_t /*size*/) {
+    if (frames_.empty()) {
+      frames_.push_back({.object = true, .empty = true, .keys = {}});
+      return true;
+    }
+    return open(Kind::object, '{');
+  }
+  bool key(std::string& name) {
+    Frame& frame = frames_.back();
+    if (!frame.keys.insert(name).second) {
+      throw input_error(file_, "key \"" + printable(name, shown) + "\" is given twice");
+    }
+    if (frames_.size() == 1) {
+      members_.emplace_back(std::move(name), Value());
+      return true;
+    }
+    std::string& text = members_.back().second.text;
+    if (!frame.empty) text.append(", ");
+    frame.empty = false;
+    text.append(string_text(name)).append(": ");
+    return true;
+  }
+  bool end_object() { return close('}'); }
+  bool start_array(std::size_t /*size*/) { return open(Kind::array, '['); }
+  bool end_array() { return close(']'); }
+  bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
+                   const nlohmann::json::exception& exception) {
+    std::string_view what = exception.what();
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
+    what.remove_prefix(std::min(what.find("] ") + 2, what.size()));
+    throw input_error(file_, "is no valid JSON: " + printable(what, 300));
+  }
+
+ private:
+  struct Frame {
+    bool object = false;
+    bool empty = true;
+    std::set<std::string, std::less<>> keys;
+  };
+
+  [[nodiscard]] bool in_flat_array() const { return frames_.size() == 2 && !frames_[1].object; }
+
+  /// The member that a value belongs to, its text ready to be continued.
+  Value& begin_value(Kind kind) {
+    if (frames_.empty()) {
+      throw input_error(file_, "is valid JSON, but has to be an object: {\"key\": value, ...}");
+    }
+    Value& value = members_.back().second;
+    Frame& frame = frames_.back();
+    if (frames_.size() == 1) value.kind = kind;
+    if (!frame.object) {
+      if (!frame.empty) value.text.append(", ");
+      frame.empty = false;
+      if (frames_.size() == 2) ++value.elements;
+    }
+    return value;
+  }
+
+  bool add_number(double number, const std::string& text, std::uint64_t magnitude) {
+    number_float(number, text);
+    if (frames_.size() == 1) {
+      members_.back().second.integer = true;
+      members_.back().second.magnitude = magnitude;
+    }
+    return true;
+  }
+
+  bool open(Kind kind, char bracket) {
+    begin_value(kind).text.push_back(bracket);
+    if (frames_.size() == max_depth) {
+      throw input_error(file_, "is nested deeper than " + std::to_string(max_depth) + " levels");
+    }
+    frames_.push_back({.object = kind == Kind::object, .empty = true, .keys = {}});
+    return true;
+  }
+
+  bool close(char bracket) {
+    frames_.pop_back();
+    if (!frames_.empty()) members_.back().second.text.push_back(bracket);
+    return true;
+  }
+
+  std::string_view file_;
+  std::vector<std::pair<std::string, Value>>& members_;
+  std::vector<Frame> frames_;
+};
+
+std::string describe(const Value& value) {
+  const std::string text = printable(value.text, shown);
+  switch (value.kind) {
+    case Kind::null:
+      return "null";
+    case Kind::boolean:
+      return "the boolean " + text;
+    case Kind::number:
+      return "the number " + text;
+    case Kind::string:
+      return "the string " + text;
+    case Kind::array:
+      return "an array of " + std::to_string(value.elements);
+    case Kind::object:
+      return "an object";
+  }
+  throw std::logic_error("unknown kind of value");
+}
+
+}  // namespace
+
+double Field::number(std::string_view expected) const {
+  if (value_.kind != Kind::number) fail(expected);
+  return value_.number;
+}
+
+std::int64_t Field::integer(std::string_view expected) const {
+  if (!value_.integer || value_.magnitude > std::numeric_limits<std::int64_t>::max()) {
+    fail(expected);
+  }
+  const auto magnitude = static_cast<std::int64_t>(value_.magnitude);
+  return value_.number < 0 ? -magnitude : magnitude;
+}
+
+std::uint64_t Field::unsigned_integer(std::string_view expected) const {
+  if (!value_.integer || value_.number < 0) fail(expected);
+  return value_.magnitude;
+}
+
+const std::string& Field::string(std::string_view expected) const {
+  if (value_.kind != Kind::string) fail(expected);
+  return value_.string;
+}
+
+const std::vector<double>& Field::numbers(std::string_view expected) const {
+  if (value_.kind != Kind::array) fail(expected);
+  if (value_.numbers.size() < value_.elements) {
+    fail_at(value_.numbers.size(), "no number", expected);
+  }
+  return value_.numbers;
+}
+
+const std::vector<std::string>& Field::strings(std::string_view expected) const {
+  if (value_.kind != Kind::array) fail(expected);
+  if (value_.strings.size() < value_.elements) {
+    fail_at(value_.strings.size(), "no string", expected);
+  }
+  return value_.strings;
+}
+
+void Field::fail(std::string_view expected) const {
+  throw input_error(file_, std::string(key_) + " is " + describe(value_) + ", but has to be " +
+                               std::string(expected));
+}
+
+void Field::fail_at(std::size_t index, std::string_view found, std::string_view expected) const {
+  throw input_error(file_, std::string(key_) + "[" + std::to_string(index) + "] is " +
+                               std::string(found) + ", but " + std::string(key_) + " has to be " +
+                               std::string(expected));
+}
+
+Document::Document(std::string_view text, std::string_view file) : file_(file) {
+  // The parser would skip a mark, and take a NUL for the end of the text.
+  if (text.starts_with("\xEF\xBB\xBF") || text.starts_with("\xFE\xFF") ||
+      text.starts_with("\xFF\xFE")) {
+    throw input_error(file, "begins with a byte order mark; JSON in UTF-8 without one is needed");
+  }
+  if (text.find('\0') != std::string_view::npos) {
+    throw input_error(file, "is no valid JSON: it has a NUL byte");
+  }
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    throw input_error(file, "is empty, but has to be a JSON object");
+  }
+  Collector collector(file, members_);
+  static_cast<void>(nlohmann::json::sax_parse(text.begin(), text.end(), &collector));
+}
+
+void Document::require_known(std::span<const std::string_view> keys) const {
+  for (const auto& [key, value] : members_) {
+    if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
+    throw input_error(file_, "unknown key \"" + printable(key, shown) +
+                                 "\"; the nearest valid key is \"" +
+                                 std::string(nearest(key, keys).word) + "\"");
+  }
+}
+
+bool Document::has(std::string_view key) const {
+  return std::any_of(members_.begin(), members_.end(),
+                     [&](const auto& member) { return member.first == key; });
+}
+
+Field Document::field(std::string_view key) const {
+  const auto found = std::find_if(members_.begin(), members_.end(),
+                                  [&](const auto& member) { return member.first == key; });
+  if (found == members_.end()) {
+    throw input_error(file_, "key \"" + std::string(key) + "\" is missing");
+  }
+  return {file_, found->first, found->second};
+}
+
+std::string number_text(double value) {
+  if (!std::isfinite(value)) throw std::invalid_argument("JSON has finite numbers only");
+  std::array<char, 32> buffer{};
+  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  std::string text(buffer.data(), result.ptr);
+  if (text.find_first_of(".e") == std::string::npos) text.append(".0");
+  return text;
+}
+
+std::string numbers_text(std::span<const double> values) {
+  std::string text = "[";
+  for (const double value : values) {
+    if (text.size() > 1) text.append(", ");
+    text.append(number_text(value));
+  }
+  return text.append("]");
+}
+
+std::string string_text(std::string_view value) {
+  return nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string strings_text(std::span<const std::string> values) {
+  std::string text = "[";
+  for (const std::string& value : values) {
+    if (text.size() > 1) text.append(", ");
+    text.append(string_text(value));
+  }
+  return text.append("]");
+}
+
+std::string object_text(std::span<const std::pair<std::string, std::string>> members) {
+  std::string text = "{";
+  for (const auto& [key, value] : members) {
+    text.append(text.size() > 1 ? ",\n  " : "\n  ");
+    text.append(string_text(key)).append(": ").append(value);
+  }
+  return text.append("\n}\n");
+}
+
+}  // namespace bn::io::json

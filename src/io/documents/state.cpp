@@ -1,0 +1,257 @@
+#include "io/documents/state.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <initializer_list>
+
+#include "io/arrays/reader.hpp"
+#include "io/documents/json.hpp"
+#include "io/error.hpp"
+
+namespace bn::io {
+
+namespace {
+
+constexpr std::array<std::string_view, 12> keys = {
+    "mode",  "axis", "eps",          "momentum",    "momentum_weights",    "running_var_estimator",
+    "gamma", "beta", "running_mean", "running_var", "num_batches_tracked", "metadata"};
+
+// The largest count whose reciprocal is still the double that NumPy would use.
+constexpr std::uint64_t max_batches = std::uint64_t{1} << 53U;
+
+std::optional<double> parse_momentum(const json::Field& field) {
+  constexpr std::string_view expected = "a number in [0, 1], or null for the cumulative average";
+  if (field.value().kind == json::Kind::null) return std::nullopt;
+  const double value = field.number(expected);
+  if (!(value >= 0 && value <= 1)) field.fail(expected);
+  return value;
+}
+
+double parse_eps(const json::Field& field) {
+  constexpr std::string_view expected = "a number > 0";
+  const double value = field.number(expected);
+  if (!(value > 0)) field.fail(expected);
+  return value;
+}
+
+std::vector<double> parse_variances(const json::Field& field) {
+  constexpr std::string_view expected = "an array of numbers >= 0";
+  const std::vector<double>& values = field.numbers(expected);
+  const auto negative = std::find_if(values.begin(), values.end(), [](double v) { return v < 0; });
+  if (negative != values.end()) {
+    field.fail_at(static_cast<std::size_t>(negative - values.begin()), json::number_text(*negative),
+                  expected);
+  }
+  return values;
+}
+
+/// gamma or beta: values, or the path of a .npy file.
+void parse_parameter(const json::Field& field, std::optional<std::vector<double>>& values,
+                     std::optional<std::string>& file) {
+  constexpr std::string_view expected = "an array of numbers or the path of a .npy file";
+  if (field.value().kind == json::Kind::string) {
+    file = field.string(expected);
+    if (file->empty() || file->find('\0') != std::string::npos) field.fail(expected);
+  } else {
+    values = field.numbers(expected);
+  }
+}
+
+void parse_member(State& state, std::string_view key, const json::Field& field) {
+  if (key == "mode") {
+    state.mode = json::choose<Mode>(field);
+  } else if (key == "axis") {
+    state.axis = field.integer("an integer");
+  } else if (key == "eps") {
+    state.eps = parse_eps(field);
+  } else if (key == "momentum") {
+    state.momentum.value = parse_momentum(field);
+  } else if (key == "momentum_weights") {
+    state.momentum.weights = json::choose<MomentumWeights>(field);
+  } else if (key == "running_var_estimator") {
+    state.momentum.running_var_estimator = json::choose<VarEstimator>(field);
+  } else if (key == "gamma") {
+    parse_parameter(field, state.gamma, state.gamma_file);
+  } else if (key == "beta") {
+    parse_parameter(field, state.beta, state.beta_file);
+  } else if (key == "running_mean") {
+    state.running_mean = field.numbers("an array of numbers");
+  } else if (key == "running_var") {
+    state.running_var = parse_variances(field);
+  } else if (key == "num_batches_tracked") {
+    constexpr std::string_view expected = "an integer from 0 to 2^53";
+    state.num_batches_tracked = field.unsigned_integer(expected);
+    if (state.num_batches_tracked > max_batches) field.fail(expected);
+  }
+}
+
+struct NamedArray {
+  std::string_view key;
+  const std::optional<std::vector<double>>* values;
+};
+
+std::array<NamedArray, 4> arrays(const State& state) {
+  return {{{"gamma", &state.gamma},
+           {"beta", &state.beta},
+           {"running_mean", &state.running_mean},
+           {"running_var", &state.running_var}}};
+}
+
+std::string count_text(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " value" : " values");
+}
+
+void require_equal_lengths(const State& state, std::string_view file) {
+  const NamedArray* first = nullptr;
+  const auto all = arrays(state);
+  for (const NamedArray& array : all) {
+    if (!array.values->has_value()) continue;
+    if (first == nullptr) first = &array;
+    if ((*array.values)->size() != (*first->values)->size()) {
+      throw input_error(file, std::string(first->key) + " has " +
+                                  count_text((*first->values)->size()) + ", but " +
+                                  std::string(array.key) + " has " +
+                                  std::to_string((*array.values)->size()) +
+                                  "; every array has to have one value a channel");
+    }
+  }
+}
+
+std::filesystem::path directory_of(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  return parent.empty() ? "." : parent;
+}
+
+std::vector<double> read_parameter(std::string_view key, const std::string& reference,
+                                   const std::string& path, std::string_view file) {
+  try {
+    std::vector<double> values = read_vector((directory_of(path) / reference).string());
+    const auto bad =
+        std::find_if(values.begin(), values.end(), [](double v) { return !std::isfinite(v); });
+    if (bad == values.end()) return values;
+    throw input_error(printable(reference), "value " + std::to_string(bad - values.begin()) +
+                                                " is not finite, but has to be");
+  } catch (const Error& error) {
+    throw Error(error.kind(), std::string(file) + ": " + std::string(key) + ": " + error.what());
+  }
+}
+
+void set_member(State& state, std::string_view key, std::string text) {
+  const auto found = std::find_if(state.document.begin(), state.document.end(),
+                                  [&](const auto& member) { return member.first == key; });
+  if (found != state.document.end()) {
+    found->second = std::move(text);
+  } else {
+    state.document.emplace_back(key, std::move(text));
+  }
+}
+
+void require_finite(const State& state, std::string_view key, const std::vector<double>& values) {
+  const auto bad =
+      std::find_if(values.begin(), values.end(), [](double v) { return !std::isfinite(v); });
+  if (bad == values.end()) return;
+  throw input_error(state.path, std::string(key) + "[" + std::to_string(bad - values.begin()) +
+                                    "] would become infinite: the running statistics leave the "
+                                    "range of double");
+}
+
+}  // namespace
+
+std::optional<std::size_t> State::channels() const {
+  for (const NamedArray& array : arrays(*this)) {
+    if (array.values->has_value()) return (*array.values)->size();
+  }
+  return std::nullopt;
+}
+
+void State::require_channels(std::size_t channels, std::string_view what_has_how_many) const {
+  for (const NamedArray& array : arrays(*this)) {
+    if (!array.values->has_value() || (*array.values)->size() == channels) continue;
+    throw input_error(path, std::string(array.key) + " has " + count_text((*array.values)->size()) +
+                                ", but " + std::string(what_has_how_many));
+  }
+}
+
+State parse_state(std::string_view text, std::string_view file) {
+  const json::Document document(text, file);
+  document.require_known(keys);
+  State state;
+  for (const auto& [key, value] : document.members()) {
+    parse_member(state, key, json::Field(file, key, value));
+    state.document.emplace_back(key, value.text);
+  }
+  require_equal_lengths(state, file);
+  return state;
+}
+
+State read_state(const std::string& path) { return read_state(open_input(path), path); }
+
+State read_state(const InputFile& file, const std::string& path, const State* before) {
+  std::string text = read_text(file);
+  State state = before != nullptr && before->text == text ? *before : parse_state(text, file.name);
+  state.text = std::move(text);
+  state.path = path;
+  if (state.gamma_file) state.gamma = read_parameter("gamma", *state.gamma_file, path, file.name);
+  if (state.beta_file) state.beta = read_parameter("beta", *state.beta_file, path, file.name);
+  require_equal_lengths(state, file.name);
+  return state;
+}
+
+std::string format_state(const State& state) { return json::object_text(state.document); }
+
+void spell_out(State& state) {
+  const auto quoted = [](std::string_view text) { return json::string_text(text); };
+  if (state.mode) set_member(state, "mode", quoted(name(*state.mode)));
+  set_member(state, "axis", std::to_string(state.axis));
+  set_member(state, "eps", json::number_text(state.eps));
+  set_member(state, "momentum",
+             state.momentum.value ? json::number_text(*state.momentum.value) : "null");
+  set_member(state, "momentum_weights", quoted(name(state.momentum.weights)));
+  set_member(state, "running_var_estimator", quoted(name(state.momentum.running_var_estimator)));
+  for (const NamedArray& array : arrays(state)) {
+    if (array.values->has_value()) {
+      set_member(state, array.key, json::numbers_text(**array.values));
+    }
+  }
+  set_member(state, "num_batches_tracked", std::to_string(state.num_batches_tracked));
+}
+
+void move_references(State& state, const std::string& path) {
+  namespace fs = std::filesystem;
+  const auto move = [&](std::string_view key, std::optional<std::string>& reference) {
+    if (!reference || fs::path(*reference).is_absolute()) return;
+    std::error_code error;
+    const fs::path from = fs::weakly_canonical(directory_of(state.path), error);
+    const fs::path to = fs::weakly_canonical(directory_of(path), error);
+    if (from == to) return;
+    reference = (from / *reference).lexically_proximate(to).string();
+    set_member(state, key, json::string_text(*reference));
+  };
+  move("gamma", state.gamma_file);
+  move("beta", state.beta_file);
+}
+
+RunningStatistics running_statistics(const State& state, std::size_t channels) {
+  const std::vector<double> zeros(channels);
+  return {.running_mean = state.running_mean.value_or(zeros),
+          .running_var = state.running_var.value_or(zeros),
+          .num_batches_tracked = state.num_batches_tracked};
+}
+
+void set_running_statistics(State& state, const RunningStatistics& running) {
+  require_finite(state, "running_mean", running.running_mean);
+  require_finite(state, "running_var", running.running_var);
+  if (running.num_batches_tracked > max_batches) {
+    throw input_error(state.path, "num_batches_tracked has reached 2^53; set it back");
+  }
+  state.running_mean = running.running_mean;
+  state.running_var = running.running_var;
+  state.num_batches_tracked = running.num_batches_tracked;
+  set_member(state, "running_mean", json::numbers_text(running.running_mean));
+  set_member(state, "running_var", json::numbers_text(running.running_var));
+  set_member(state, "num_batches_tracked", std::to_string(running.num_batches_tracked));
+}
+
+}  // namespace bn::io

@@ -1,0 +1,29 @@
+// Opening what a user names as input.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <string>
+
+#include "io/files/descriptor.hpp"
+
+namespace bn::io {
+
+struct InputFile {
+  std::string name;  ///< as messages call it
+  Descriptor owned;  ///< none for standard input
+  int fd = -1;
+  struct stat status {};
+
+  [[nodiscard]] bool regular() const { return S_ISREG(status.st_mode); }
+};
+
+/// Opens `path`, "-" being standard input. Throws Error: system for what cannot be opened, a closed
+/// standard input and a directory; usage for a terminal, which nobody means to type an array at.
+[[nodiscard]] InputFile open_input(const std::string& path);
+
+/// All that is left to read of it, up to 4 GiB. Throws Error: system where reading fails, input for
+/// more, and for a NUL byte, which no text has and an endless device begins with.
+[[nodiscard]] std::string read_text(const InputFile& file);
+
+}  // namespace bn::io

@@ -1,0 +1,84 @@
+#include "bn/arrays/elements.hpp"
+
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include "catch.hpp"
+#include "support.hpp"
+
+using bn::Dtype;
+using data::Array;
+
+namespace {
+
+mpz_class gmp(bn::Int128 value) {
+  const mpz_class high(static_cast<long>(value >> 64));
+  const mpz_class low(static_cast<unsigned long>(static_cast<std::uint64_t>(value)));
+  return (high << 64) + low;
+}
+
+}  // namespace
+
+TEST_CASE("every finite element decodes to its value") {
+  for (const Dtype dtype : data::kDtypes) {
+    for (const data::Kind kind : data::kAll) {
+      const Array x = data::make(dtype, {200, 1, 1}, kind, 1);
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const bn::Decoded decoded = bn::decode(dtype, x.at(i));
+        mpq_class value(gmp(decoded.value));
+        value *= support::exact(bn::Dyadic(bn::Integer(1), decoded.exponent));
+        REQUIRE(value == x.exact(i));
+        REQUIRE(bn::non_finite(dtype, x.at(i)) == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("elements widen to float or double exactly where their dtype fits") {
+  for (const Dtype dtype : data::kDtypes) {
+    const std::size_t n = 100;
+    const Array x = data::make(dtype, {n, 1, 1}, data::Kind::whole_range, 1);
+    if (bn::fits_float(dtype)) {
+      std::vector<float> scratch(n);
+      const float* values = bn::widen<float>(dtype, x.at(0), n, scratch.data());
+      for (std::size_t i = 0; i < n; ++i) {
+        REQUIRE(mpq_class(static_cast<double>(values[i])) == x.exact(i));
+      }
+      REQUIRE(bn::fits_double(dtype));
+    }
+    if (bn::fits_double(dtype)) {
+      std::vector<double> scratch(n);
+      const double* values = bn::widen<double>(dtype, x.at(0), n, scratch.data());
+      for (std::size_t i = 0; i < n; ++i) REQUIRE(mpq_class(values[i]) == x.exact(i));
+    }
+  }
+  REQUIRE_FALSE(bn::fits_double(Dtype::int64));
+  REQUIRE_FALSE(bn::fits_double(Dtype::uint64));
+  REQUIRE_FALSE(bn::fits_float(Dtype::int32));
+  REQUIRE_FALSE(bn::fits_float(Dtype::uint32));
+}
+
+TEST_CASE("NaN and infinity of every floating dtype are found") {
+  for (const Dtype dtype : data::kFloating) {
+    Array x(dtype, 3);
+    x.set(0, std::nan(""));
+    x.set(1, std::numeric_limits<double>::infinity());
+    x.set(2, -std::numeric_limits<double>::infinity());
+    REQUIRE(std::isnan(bn::non_finite(dtype, x.at(0))));
+    REQUIRE(bn::non_finite(dtype, x.at(1)) == std::numeric_limits<double>::infinity());
+    REQUIRE(bn::non_finite(dtype, x.at(2)) == -std::numeric_limits<double>::infinity());
+  }
+}
+
+TEST_CASE("the library's names and sizes of dtypes are NumPy's") {
+  REQUIRE(bn::name(Dtype::float16) == "float16");
+  REQUIRE(bn::name(Dtype::uint64) == "uint64");
+  REQUIRE(bn::name(Dtype::int8) == "int8");
+  REQUIRE(bn::item_size(Dtype::float16) == 2);
+  REQUIRE(bn::item_size(Dtype::float64) == 8);
+  REQUIRE(bn::item_size(Dtype::uint32) == 4);
+  REQUIRE(bn::item_size(Dtype::int8) == 1);
+  REQUIRE(bn::is_floating(Dtype::float64));
+  REQUIRE_FALSE(bn::is_floating(Dtype::int8));
+}

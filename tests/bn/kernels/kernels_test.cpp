@@ -1,0 +1,443 @@
+// Every version of the kernels that this CPU can run, side by side.
+#include "bn/kernels/kernels.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "support.hpp"
+
+namespace kernels = bn::kernels;
+using kernels::Table;
+
+namespace {
+
+template <class Real>
+const kernels::Sums<Real>& sums(const Table& table) {
+  if constexpr (sizeof(Real) == sizeof(float)) {
+    return table.float_sums;
+  } else {
+    return table.double_sums;
+  }
+}
+
+template <class Real>
+using Bits = typename kernels::bits_of<Real>::type;
+
+template <class Real>
+Bits<Real> magnitude(Real value) {
+  return std::bit_cast<Bits<Real>>(std::fabs(value));
+}
+
+// Values with exponents in [top - spread, top], both ends included where there are two or more.
+template <class Real>
+std::vector<Real> values(data::Random& random, std::size_t n, int top, int spread) {
+  constexpr int kDigits = std::numeric_limits<Real>::digits;
+  std::vector<Real> result(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const int exponent = i == 0 ? top : i == 1 ? top - spread : random.between(top - spread, top);
+    // All bits of the significand, which make the most of a lane; some are random instead.
+    std::uint64_t significand = (std::uint64_t{1} << kDigits) - 1;
+    if (random.below(2) == 0) significand = random.next() >> (64 - kDigits) | 1;
+    significand |= std::uint64_t{1} << (kDigits - 1);
+    const double value = std::ldexp(static_cast<double>(significand), exponent - kDigits + 1);
+    result[i] = static_cast<Real>(random.below(4) == 0 ? -value : value);
+    if (i > 1 && random.below(20) == 0) result[i] = 0;
+  }
+  return result;
+}
+
+template <std::size_t kTerms>
+mpq_class total(const int (&grid)[kTerms], int e, const std::int64_t* terms, std::size_t stride) {
+  oracle::ExactSum sum;
+  for (std::size_t t = 0; t < kTerms; ++t) {
+    mpq_class unit(1);
+    const int exponent = e + grid[t];
+    if (exponent >= 0) {
+      mpq_mul_2exp(unit.get_mpq_t(), unit.get_mpq_t(), static_cast<mp_bitcnt_t>(exponent));
+    } else {
+      mpq_div_2exp(unit.get_mpq_t(), unit.get_mpq_t(), static_cast<mp_bitcnt_t>(-exponent));
+    }
+    sum.add(unit * mpz_class(static_cast<long>(terms[t * stride])));
+  }
+  return sum.value();
+}
+
+template <class Real>
+bool same_extremes(kernels::Extremes<Real> a, kernels::Extremes<Real> b) {
+  return a.largest == b.largest && a.smallest_minus_one == b.smallest_minus_one;
+}
+
+template <class Real>
+void check_sums(const Table& table) {
+  using Grid = kernels::Grid<Real>;
+  const auto& kernel = sums<Real>(table);
+  data::Random random(1);
+  const std::size_t chunk = kernel.chunk;
+  const int highest = std::numeric_limits<Real>::max_exponent - 1;
+  const int lowest = std::numeric_limits<Real>::min_exponent - 1;  // of normal values
+  for (const std::size_t n :
+       {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}, std::size_t{15},
+        std::size_t{16}, std::size_t{17}, chunk - 1, chunk}) {
+    for (const int top : {0, 10, lowest + Grid::window, highest}) {
+      for (const int top_dy : {-3, highest, lowest + Grid::window}) {
+        INFO(table.instruction_set << " " << n << " " << top << " " << top_dy);
+        const std::vector<Real> x = values<Real>(random, n, top, n < 2 ? 0 : Grid::window);
+        const std::vector<Real> dy = values<Real>(random, n, top_dy, n < 2 ? 0 : Grid::window);
+        std::array<std::int64_t, std::size(Grid::sum)> sum;
+        std::array<std::int64_t, std::size(Grid::product)> products;
+        oracle::ExactSum want_x;
+        oracle::ExactSum want_x_x;
+        oracle::ExactSum want_dy;
+        oracle::ExactSum want_dy_x;
+        for (std::size_t i = 0; i < n; ++i) {
+          const mpq_class x_i(static_cast<double>(x[i]));
+          const mpq_class dy_i(static_cast<double>(dy[i]));
+          want_x.add(x_i);
+          want_dy.add(dy_i);
+          want_x_x.add_product(x_i, x_i);
+          want_dy_x.add_product(dy_i, x_i);
+        }
+        kernels::Extremes<Real> extremes[2];
+        extremes[0] = kernel.moments(x.data(), n, top, sum.data(), products.data());
+        REQUIRE(same_extremes(extremes[0], kernel.extremes(x.data(), n)));
+        REQUIRE(total(Grid::sum, top, sum.data(), 1) == want_x.value());
+        REQUIRE(total(Grid::product, 2 * top, products.data(), 1) == want_x_x.value());
+        kernel.products(x.data(), dy.data(), n, top, top_dy, sum.data(), products.data(), extremes);
+        REQUIRE(same_extremes(extremes[0], kernel.extremes(x.data(), n)));
+        REQUIRE(same_extremes(extremes[1], kernel.extremes(dy.data(), n)));
+        REQUIRE(total(Grid::sum, top_dy, sum.data(), 1) == want_dy.value());
+        REQUIRE(total(Grid::product, top + top_dy, products.data(), 1) == want_dy_x.value());
+      }
+    }
+  }
+}
+
+template <class Real>
+void check_columns(const Table& table) {
+  using Grid = kernels::Grid<Real>;
+  const auto& kernel = sums<Real>(table);
+  data::Random random(2);
+  for (const std::size_t width :
+       {std::size_t{16}, std::size_t{32}, std::size_t{48}, kernels::kMostColumns<Real>}) {
+    for (const std::size_t rows :
+         {std::size_t{1}, std::size_t{3}, kernel.chunk_rows - 1, kernel.chunk_rows}) {
+      const std::size_t x_stride = width + 5;
+      const std::size_t dy_stride = width + 3;
+      std::vector<Real> x(rows * x_stride);
+      std::vector<Real> dy(rows * dy_stride);
+      std::vector<int> e_x(width);
+      std::vector<int> e_dy(width);
+      for (std::size_t c = 0; c < width; ++c) {
+        e_x[c] = random.between(-30, 30);
+        e_dy[c] = random.between(-30, 30);
+        const auto column_x = values<Real>(random, rows, e_x[c], rows < 2 ? 0 : Grid::window);
+        const auto column_dy = values<Real>(random, rows, e_dy[c], rows < 2 ? 0 : Grid::window);
+        for (std::size_t r = 0; r < rows; ++r) {
+          x[r * x_stride + c] = column_x[r];
+          dy[r * dy_stride + c] = column_dy[r];
+        }
+      }
+      std::vector<std::int64_t> sum(std::size(Grid::sum) * width);
+      std::vector<std::int64_t> squares(std::size(Grid::product) * width);
+      std::vector<std::int64_t> sum_dy(std::size(Grid::sum) * width);
+      std::vector<std::int64_t> products(std::size(Grid::product) * width);
+      std::vector<kernels::Extremes<Real>> extremes(width);
+      std::vector<kernels::Extremes<Real>> x_extremes(width);
+      std::vector<kernels::Extremes<Real>> dy_extremes(width);
+      kernel.moments_columns(x.data(), x_stride, rows, width, e_x.data(), sum.data(),
+                             squares.data(), extremes.data());
+      kernel.products_columns(x.data(), x_stride, dy.data(), dy_stride, rows, width, e_x.data(),
+                              e_dy.data(), sum_dy.data(), products.data(), x_extremes.data(),
+                              dy_extremes.data());
+      for (std::size_t c = 0; c<width; c += width> 48 ? 37 : 1) {
+        INFO(table.instruction_set << " " << width << " " << rows << " column " << c);
+        oracle::ExactSum want_x;
+        oracle::ExactSum want_x_x;
+        oracle::ExactSum want_dy;
+        oracle::ExactSum want_dy_x;
+        std::vector<Real> column_x(rows);
+        std::vector<Real> column_dy(rows);
+        for (std::size_t r = 0; r < rows; ++r) {
+          column_x[r] = x[r * x_stride + c];
+          column_dy[r] = dy[r * dy_stride + c];
+          const mpq_class x_i(static_cast<double>(column_x[r]));
+          const mpq_class dy_i(static_cast<double>(column_dy[r]));
+          want_x.add(x_i);
+          want_dy.add(dy_i);
+          want_x_x.add_product(x_i, x_i);
+          want_dy_x.add_product(dy_i, x_i);
+        }
+        REQUIRE(same_extremes(extremes[c], kernel.extremes(column_x.data(), rows)));
+        REQUIRE(same_extremes(x_extremes[c], kernel.extremes(column_x.data(), rows)));
+        REQUIRE(same_extremes(dy_extremes[c], kernel.extremes(column_dy.data(), rows)));
+        REQUIRE(total(Grid::sum, e_x[c], &sum[c], width) == want_x.value());
+        REQUIRE(total(Grid::product, 2 * e_x[c], &squares[c], width) == want_x_x.value());
+        REQUIRE(total(Grid::sum, e_dy[c], &sum_dy[c], width) == want_dy.value());
+        REQUIRE(total(Grid::product, e_x[c] + e_dy[c], &products[c], width) == want_dy_x.value());
+      }
+    }
+  }
+}
+
+template <class Real>
+void check_extremes(const Table& table) {
+  const auto& kernel = sums<Real>(table);
+  data::Random random(3);
+  for (const std::size_t n : {1U, 3U, 7U, 15U, 16U, 17U, 33U, 100U, 255U, 1025U}) {
+    for (int repeat = 0; repeat < 20; ++repeat) {
+      std::vector<Real> x(n);
+      for (Real& value : x) {
+        value = std::bit_cast<Real>(static_cast<Bits<Real>>(random.next()));
+        if (random.below(3) == 0) value = random.below(2) == 0 ? Real{0} : -Real{0};
+      }
+      Bits<Real> largest = 0;
+      Bits<Real> smallest = 0;
+      for (const Real value : x) {
+        const Bits<Real> bits = magnitude(value);
+        largest = std::max(largest, bits);
+        if (bits != 0 && (smallest == 0 || bits < smallest)) smallest = bits;
+      }
+      const auto have = kernel.extremes(x.data(), n);
+      INFO(table.instruction_set << " " << n);
+      REQUIRE(have.largest == largest);
+      if (smallest != 0) {
+        REQUIRE(have.smallest_minus_one == smallest - 1);
+      } else {
+        REQUIRE(have.smallest_minus_one == static_cast<Bits<Real>>(-1) >> 1);
+      }
+    }
+  }
+}
+
+template <class T>
+bool same(const std::vector<T>& a, const std::vector<T>& b) {
+  return std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
+}
+
+template <class T>
+std::vector<T> noise(data::Random& random, std::size_t n, double scale) {
+  std::vector<T> result(n);
+  for (T& value : result) value = static_cast<T>(scale * random.normal());
+  return result;
+}
+
+// run(table) -> results, the same for every table
+template <class Run>
+void require_same(Run run) {
+  const auto tables = kernels::available();
+  const auto want = run(*tables[0]);
+  for (const Table* table : tables) {
+    INFO(table->instruction_set);
+    REQUIRE(same(run(*table), want));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("the environment variable names the instruction set that is used") {
+  const char* wanted = std::getenv("BN_INSTRUCTION_SET");
+  const auto tables = kernels::available();
+  REQUIRE(std::string(tables[0]->instruction_set) == "baseline");
+  const bool known = wanted != nullptr && std::any_of(tables.begin(), tables.end(), [&](auto* t) {
+                       return std::string(t->instruction_set) == wanted;
+                     });
+  const std::string used = kernels::table().instruction_set;
+  REQUIRE(used == (known ? wanted : tables.back()->instruction_set));
+}
+
+TEST_CASE("every instruction set sums runs exactly up to the window's edge and a whole chunk") {
+  for (const Table* table : kernels::available()) {
+    check_sums<float>(*table);
+    check_sums<double>(*table);
+  }
+}
+
+TEST_CASE("every instruction set sums columns exactly up to the window's edge and a whole chunk") {
+  for (const Table* table : kernels::available()) {
+    check_columns<float>(*table);
+    check_columns<double>(*table);
+  }
+}
+
+TEST_CASE("every instruction set finds the extreme magnitudes") {
+  for (const Table* table : kernels::available()) {
+    check_extremes<float>(*table);
+    check_extremes<double>(*table);
+  }
+}
+
+TEST_CASE(
+    "element-wise results have the same bits with every instruction set, wherever they are "
+    "stored") {
+  data::Random random(5);
+  const kernels::Affine<kernels::Channel> affine{0.1, 1e-18, 1.7, -0.3};
+  const kernels::Gradient<kernels::Channel> gradient{0.1, 1e-18, 1.7, 1e-17,
+                                                     0.2, 3e-18, 0.4, 1e-17};
+  for (const std::size_t n : {1U, 3U, 7U, 15U, 16U, 17U, 100U, 1000U}) {
+    const auto x = noise<float>(random, n, 3);
+    const auto dy = noise<float>(random, n, 2);
+    const auto x_double = noise<double>(random, n, 3);
+    const auto dy_double = noise<double>(random, n, 2);
+    std::vector<std::vector<double>> k;
+    for (int i = 0; i < 8; ++i) k.push_back(noise<double>(random, n, 1));
+    const kernels::Affine<kernels::Columns> affines{k[0].data(), k[1].data(), k[2].data(),
+                                                    k[3].data()};
+    const kernels::Gradient<kernels::Columns> gradients{k[0].data(), k[1].data(), k[2].data(),
+                                                        k[3].data(), k[4].data(), k[5].data(),
+                                                        k[6].data(), k[7].data()};
+    const auto check = [&](auto of_channel, const auto& constants, const auto& gradient_constants,
+                           kernels::Store store, std::size_t at) {
+      require_same([&](const Table& table) {
+        std::vector<float> y(at + n);
+        (table.*of_channel).normalise_ff(x.data(), n, constants, y.data() + at, store);
+        return y;
+      });
+      require_same([&](const Table& table) {
+        std::vector<double> y(at + n);
+        (table.*of_channel).normalise_fd(x.data(), n, constants, y.data() + at, store);
+        return y;
+      });
+      require_same([&](const Table& table) {
+        std::vector<float> y(at + n);
+        (table.*of_channel).normalise_df(x_double.data(), n, constants, y.data() + at, store);
+        return y;
+      });
+      require_same([&](const Table& table) {
+        std::vector<double> y(at + n);
+        (table.*of_channel).normalise_dd(x_double.data(), n, constants, y.data() + at, store);
+        return y;
+      });
+      require_same([&](const Table& table) {
+        std::vector<float> dx(at + n);
+        (table.*of_channel)
+            .gradient_ff(x.data(), dy.data(), n, gradient_constants, dx.data() + at, store);
+        return dx;
+      });
+      require_same([&](const Table& table) {
+        std::vector<double> dx(at + n);
+        (table.*of_channel)
+            .gradient_fd(x.data(), dy.data(), n, gradient_constants, dx.data() + at, store);
+        return dx;
+      });
+      require_same([&](const Table& table) {
+        std::vector<float> dx(at + n);
+        (table.*of_channel)
+            .gradient_df(x_double.data(), dy_double.data(), n, gradient_constants, dx.data() + at,
+                         store);
+        return dx;
+      });
+      require_same([&](const Table& table) {
+        std::vector<double> dx(at + n);
+        (table.*of_channel)
+            .gradient_dd(x_double.data(), dy_double.data(), n, gradient_constants, dx.data() + at,
+                         store);
+        return dx;
+      });
+    };
+    for (const kernels::Store store : {kernels::Store::cached, kernels::Store::past_caches}) {
+      for (const std::size_t at : {0U, 1U, 6U}) {
+        check(&Table::channel, affine, gradient, store, at);
+        check(&Table::columns, affines, gradients, store, at);
+      }
+    }
+  }
+}
+
+TEST_CASE("element-wise results say whether one of them is not finite, wherever it stands") {
+  const kernels::Affine<kernels::Channel> same{0, 0, 1, 0};
+  for (const Table* table : kernels::available()) {
+    for (const std::size_t n : {1U, 8U, 17U, 40U}) {
+      for (std::size_t at = 0; at < n; ++at) {
+        std::vector<float> x(n, 1.5F);
+        std::vector<float> y(n);
+        REQUIRE_FALSE(
+            table->channel.normalise_ff(x.data(), n, same, y.data(), kernels::Store::cached));
+        x[at] = at % 2 == 0 ? std::nanf("") : -std::numeric_limits<float>::infinity();
+        REQUIRE(table->channel.normalise_ff(x.data(), n, same, y.data(), kernels::Store::cached));
+        std::vector<double> x_double(n, 1);
+        x_double[at] = -1e39;
+        REQUIRE(table->channel.normalise_df(x_double.data(), n, same, y.data(),
+                                            kernels::Store::cached));
+      }
+    }
+  }
+}
+
+TEST_CASE("every float16 widens to its value with every instruction set") {
+  std::vector<std::uint16_t> halves(65536);
+  for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<std::uint16_t>(i);
+  for (const Table* table : kernels::available()) {
+    for (const std::size_t first : {0U, 3U}) {
+      std::vector<float> wide(65536);
+      table->widen_half(halves.data() + first, halves.size() - first, wide.data());
+      std::size_t wrong = 0;
+      for (std::size_t i = first; i < halves.size(); ++i) {
+        const double want = oracle::half_value(halves[i]);
+        const auto have = static_cast<double>(wide[i - first]);
+        const bool right = std::isnan(want) ? std::isnan(have) : support::same_bits(have, want);
+        wrong += right ? 0 : 1;
+      }
+      INFO(table->instruction_set);
+      REQUIRE(wrong == 0);
+    }
+  }
+}
+
+TEST_CASE("doubles round to the nearest float16 with every instruction set") {
+  std::vector<double> values;
+  for (std::uint16_t bits = 0; bits < 0x7c00; ++bits) {
+    const double low = oracle::half_value(bits);
+    const double high =
+        bits == 0x7bff ? 65536.0 : oracle::half_value(static_cast<std::uint16_t>(bits + 1));
+    const double tie = (low + high) / 2;
+    for (const double value : {low, tie, std::nextafter(tie, 0.0), std::nextafter(tie, 1e9)}) {
+      values.push_back(value);
+      values.push_back(-value);
+    }
+  }
+  for (const double value :
+       {1e300, 5e-324, 1e-30, std::numeric_limits<double>::infinity(), 65519.999, 65520.0}) {
+    values.push_back(value);
+    values.push_back(-value);
+  }
+  std::vector<std::uint16_t> want(values.size());
+  std::transform(values.begin(), values.end(), want.begin(), oracle::half_bits);
+  for (const Table* table : kernels::available()) {
+    INFO(table->instruction_set);
+    std::vector<std::uint16_t> have(values.size());
+    REQUIRE(table->narrow_half(values.data(), values.size(), have.data()));
+    REQUIRE(same(have, want));
+    const double nan = std::nan("");
+    std::uint16_t bits = 0;
+    REQUIRE(table->narrow_half(&nan, 1, &bits));
+    REQUIRE(std::isnan(oracle::half_value(bits)));
+    for (const std::size_t n : {1U, 3U, 7U, 9U, 17U}) {
+      std::vector<std::uint16_t> few(n);
+      REQUIRE_FALSE(table->narrow_half(values.data() + 100, n, few.data()));
+      REQUIRE(std::equal(few.begin(), few.end(), want.begin() + 100));
+    }
+  }
+}
+
+TEST_CASE("checksums are the same with every instruction set") {
+  data::Random random(8);
+  std::vector<std::uint64_t> words(600);
+  for (std::uint64_t& word : words) word = random.next();
+  const void* bytes = words.data();
+  for (const std::uint64_t position : {std::uint64_t{0}, std::uint64_t{0xffffff00}}) {
+    for (const std::size_t n : {1U, 7U, 16U, 33U, 600U}) {
+      require_same([&](const Table& table) {
+        return std::vector<std::uint64_t>{
+            table.checksum_8(static_cast<const std::uint8_t*>(bytes), n, position),
+            table.checksum_16(static_cast<const std::uint16_t*>(bytes), n, position),
+            table.checksum_32(static_cast<const std::uint32_t*>(bytes), n, position),
+            table.checksum_64(static_cast<const std::uint64_t*>(bytes), n, position)};
+      });
+    }
+  }
+}

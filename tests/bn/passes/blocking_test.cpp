@@ -1,0 +1,124 @@
+#include "bn/passes/blocking.hpp"
+
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "support.hpp"
+
+using bn::Tile;
+using bn::Tiling;
+using bn::View;
+
+namespace {
+
+constexpr View kViews[] = {{1, 1, 1},         {64, 64, 12544},  {200000, 256, 1},   {802816, 64, 1},
+                           {32, 512, 49},     {8, 3, 1048576},  {1, 64, 1000000},   {64, 100000, 1},
+                           {100000, 7, 1},    {4096, 1, 784},   {1000, 1000000, 1}, {3, 5, 17},
+                           {1, 1, 100000000}, {100000000, 1, 1}};
+
+// "" or what is wrong with the tiles: each element in exactly one, each a box as Tile demands.
+std::string wrong(const Tiling& tiling) {
+  std::vector<int> covered(tiling.view.size());
+  for (std::size_t i = 0; i < tiling.count(); ++i) {
+    const Tile tile = tiling.tile(i);
+    if (tile.size() == 0) return "an empty tile";
+    const bool whole_inner = tile.inner.count == tiling.view.inner;
+    if (!whole_inner && tile.channel.count > 1) return "rows with gaps";
+    for (std::size_t r = 0; r < tile.outer.count; ++r) {
+      for (std::size_t k = 0; k < tile.row_size(); ++k) {
+        const std::size_t position = tile.position(tiling.view, r) + k;
+        if (position >= covered.size() || covered[position]++ != 0) return "not once each";
+      }
+    }
+  }
+  for (const int count : covered) {
+    if (count != 1) return "not all";
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("contiguous tiles follow one another through all of memory") {
+  for (const View& view : {View{6, 5, 40}, View{50, 40, 1}, View{1, 1, 700}, View{3, 2, 90}}) {
+    for (const std::size_t elements : {1U, 4U, 50U, 750U, 250000U}) {
+      INFO(support::text(view) << " " << elements);
+      const Tiling tiling = Tiling::contiguous(view, elements);
+      REQUIRE(wrong(tiling) == "");
+      std::size_t next = 0;
+      for (std::size_t i = 0; i < tiling.count(); ++i) {
+        const Tile tile = tiling.tile(i);
+        REQUIRE(tile.position(view, 0) == next);
+        REQUIRE((tile.outer.count == 1 || tile.row_size() == view.channel * view.inner));
+        next += tile.size();
+        REQUIRE(tile.size() <= elements);
+      }
+    }
+  }
+}
+
+TEST_CASE("no tiles cover an empty view") {
+  for (const View& view : {View{0, 3, 4}, View{3, 0, 4}, View{3, 4, 0}}) {
+    REQUIRE(Tiling::contiguous(view, 25).count() == 0);
+    REQUIRE(bn::make_blocking(view, 4, 4, true, 3).groups.count() == 0);
+  }
+}
+
+TEST_CASE("groups cover every element once") {
+  for (const View& view : {View{6, 50, 400}, View{500, 40, 1}, View{1, 1, 70000}, View{7, 300, 9},
+                           View{3, 10000, 1}}) {
+    for (const bool copies : {false, true}) {
+      for (const unsigned threads : {1U, 2U, 64U}) {
+        const bn::Blocking blocking = bn::make_blocking(view, 8, 4, copies, threads);
+        REQUIRE(wrong(blocking.groups) == "");
+      }
+    }
+  }
+}
+
+TEST_CASE("buffers of all threads together stay within 40 MiB, whatever the shape") {
+  for (const View& view : kViews) {
+    for (const bool copies : {false, true}) {
+      for (const std::size_t element_bytes : {1U, 2U, 4U, 8U, 16U}) {
+        for (const unsigned threads : {1U, 2U, 3U, 8U, 64U, 1000U}) {
+          INFO(support::text(view) << " " << copies << " " << element_bytes << " " << threads);
+          const bn::Blocking blocking = bn::make_blocking(view, element_bytes, 8, copies, threads);
+          REQUIRE(blocking.threads >= 1);
+          REQUIRE(blocking.threads <= threads);
+          const std::size_t limit = (std::size_t{40} << 20) / blocking.threads;
+          REQUIRE(blocking.tile_elements * std::max<std::size_t>(element_bytes, 8) <= limit);
+          if (blocking.resident) {
+            const std::size_t results = copies ? 8 : 0;
+            REQUIRE(blocking.groups.tile(0).size() * (element_bytes + results) <= limit);
+            REQUIRE(blocking.groups.tile(0).outer.count == view.outer);
+            REQUIRE(blocking.groups.tile(0).inner.count == view.inner);
+          } else {
+            REQUIRE(blocking.groups.channel_step <= 4096);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("what is read from files is never cut into short pieces") {
+  constexpr std::size_t kLeast = std::size_t{64} << 10;
+  for (const View& view : kViews) {
+    for (const std::size_t element_bytes : {2U, 4U, 8U, 16U}) {
+      INFO(support::text(view) << " " << element_bytes);
+      const bn::Blocking blocking = bn::make_blocking(view, element_bytes, 8, true, 2);
+      const std::size_t channels = blocking.groups.channel_step;
+      const std::size_t run = channels * view.inner * element_bytes;
+      // One thread takes whole rows, which follow one another; 4096 channels are enough for a
+      // group.
+      REQUIRE((!blocking.resident || run >= kLeast ||
+               channels >= std::min<std::size_t>(view.channel, 4096)));
+    }
+  }
+}
+
+TEST_CASE("small arrays are worked on by one thread, large ones by all") {
+  REQUIRE(bn::make_blocking({128, 100, 1}, 4, 4, true, 8).threads == 1);
+  REQUIRE(bn::make_blocking({64, 64, 12544}, 4, 4, true, 8).threads == 8);
+}

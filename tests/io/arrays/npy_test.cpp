@@ -1,0 +1,267 @@
+#include "io/arrays/npy.hpp"
+
+#include <fstream>
+#include <span>
+#include <sstream>
+
+#include "support.hpp"
+
+using namespace bn;
+using namespace bn::io;
+using namespace bn::io::test;
+
+namespace {
+
+std::span<const std::byte> bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+/// A version 1 file of this header, without data.
+std::string file_of(const std::string& header) {
+  std::string text("\x93NUMPY\x01\x00", 8);
+  text.push_back(static_cast<char>(header.size() & 0xFFU));
+  text.push_back(static_cast<char>(header.size() >> 8U));
+  return text + header;
+}
+
+ArrayHeader parse(const std::string& file) { return parse_npy_header("x.npy", bytes(file), {}); }
+
+ArrayHeader parse_dict(const std::string& header) { return parse(file_of(header)); }
+
+std::string error_in(const std::string& header) {
+  return error_of([&] { return parse_dict(header); });
+}
+
+std::string error_in_shape(const std::string& shape) {
+  return error_in("{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + "}");
+}
+
+std::string error_in_descr(const std::string& descr) {
+  return error_in("{'descr': " + descr + ", 'fortran_order': False, 'shape': (2, 3)}");
+}
+
+const std::string dictionary = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}";
+const std::string in_header = "input: x.npy: header of the .npy file: ";
+
+}  // namespace
+
+TEST_CASE("Headers have the bytes that numpy.save writes, and are read back") {
+  std::ifstream lines(BN_TEST_DATA "/arrays.txt");
+  std::string name, dtype, order, shape, hexadecimal;
+  std::size_t count = 0;
+  while (lines >> name >> dtype >> order >> shape >> hexadecimal) {
+    CAPTURE(name, dtype, order, shape);
+    std::string file;
+    for (std::size_t i = 0; i < hexadecimal.size(); i += 2) {
+      file.push_back(static_cast<char>(std::stoi(hexadecimal.substr(i, 2), nullptr, 16)));
+    }
+    ArrayHeader expected;
+    expected.dtype = parse_dtype_name(dtype).value();
+    if (name.back() == '>' && item_size(expected.dtype) > 1) expected.byte_order = ByteOrder::big;
+    if (shape != "scalar") {
+      std::istringstream extents(shape);
+      for (std::string extent; std::getline(extents, extent, 'x');) {
+        expected.shape.push_back(std::stoul(extent));
+      }
+    }
+    expected.order = canonical_order(expected.shape, order == "F" ? Order::fortran : Order::c);
+    REQUIRE(parse_npy_header("x.npy", bytes(file), file.size()) == expected);
+    const std::size_t offset = npy_data_offset("x.npy", bytes(file));
+    CHECK(file.size() == offset + expected.data_bytes());
+    if (name.starts_with("v1")) CHECK(format_npy_header(expected) == file.substr(0, offset));
+    ++count;
+  }
+  CHECK(count == 92);
+}
+
+TEST_CASE("Keys may come in any order, in either quotes and in any spacing") {
+  const ArrayHeader expected = parse_dict(dictionary);
+  CHECK(expected.dtype == Dtype::float32);
+  CHECK(expected.shape == std::vector<std::size_t>{2, 3});
+  CHECK(parse_dict(R"({"shape":(2,3),"descr":"<f4","fortran_order":False})") == expected);
+  CHECK(parse_dict(" {\t'shape' :\n( 2 ,3 , ) ,'fortran_order' : False , 'descr': '<f4', } \n") ==
+        expected);
+}
+
+TEST_CASE("A header needs no newline and no alignment") {
+  for (std::size_t spaces = 0; spaces < 70; ++spaces) {
+    CHECK(parse_dict(dictionary + std::string(spaces, ' ')) == parse_dict(dictionary));
+  }
+}
+
+TEST_CASE("The byte order may be little, big, native or not applicable") {
+  const auto parsed = [](const std::string& descr) {
+    return parse_dict("{'descr': '" + descr + "', 'fortran_order': True, 'shape': (2, 3)}");
+  };
+  CHECK(parsed(">f8").byte_order == ByteOrder::big);
+  CHECK(parsed("=f8") == parsed("<f8"));
+  CHECK(parsed("|f8") == parsed("<f8"));
+  CHECK(parsed("f8") == parsed("<f8"));
+  CHECK(parsed(">u1") == parsed("|u1"));
+  CHECK(parsed("<f8").order == Order::fortran);
+}
+
+TEST_CASE("An order that makes no difference is the C order") {
+  const auto order = [](const std::vector<std::size_t>& shape) {
+    return canonical_order(shape, Order::fortran);
+  };
+  CHECK(order({}) == Order::c);
+  CHECK(order({7}) == Order::c);
+  CHECK(order({1, 5, 1}) == Order::c);
+  CHECK(order({2, 0, 3}) == Order::c);
+  CHECK(order({2, 1, 3}) == Order::fortran);
+}
+
+TEST_CASE("An empty file and a file of another format are no arrays") {
+  const auto error = [](const std::string& file) { return error_of([&] { return parse(file); }); };
+  CHECK(error("") == "input: x.npy: is empty, but has to be a .npy array");
+  CHECK(error("PK\x03\x04") == "input: x.npy: is no .npy file: it does not begin with \\x93NUMPY");
+}
+
+TEST_CASE("A valid file cut at every byte of its header is an error") {
+  const std::string file = file_of(dictionary);
+  for (std::size_t size = 0; size < file.size(); ++size) {
+    CAPTURE(size);
+    CHECK(error_of([&] { return parse(file.substr(0, size)); }).starts_with("input: x.npy: "));
+  }
+  CHECK(error_of([&] { return parse(file.substr(0, 9)); }) ==
+        "input: x.npy: ends within its .npy header: expected at least 10 bytes, got 9");
+  CHECK(error_of([&] { return parse(file.substr(0, 30)); }) ==
+        "input: x.npy: ends within its .npy header: expected 67 bytes, got 30");
+}
+
+TEST_CASE("Versions other than 1.0, 2.0 and 3.0 are unknown") {
+  for (const auto& version : {"00", "11", "22", "40", "\xff\xff"}) {
+    std::string file = file_of(dictionary);
+    file[6] = version[0] == '\xff' ? version[0] : static_cast<char>(version[0] - '0');
+    file[7] = version[1] == '\xff' ? version[1] : static_cast<char>(version[1] - '0');
+    CHECK(error_of([&] {
+            return parse(file);
+          }).ends_with("is unknown; 1.0, 2.0 and 3.0 can be read"));
+  }
+}
+
+TEST_CASE("A header beyond 64 KiB is refused from its first bytes") {
+  const std::string file("\x93NUMPY\x02\x00\xff\xff\xff\xff", 12);
+  CHECK(error_of([&] { return npy_data_offset("x.npy", bytes(file)); }) ==
+        "input: x.npy: claims a .npy header of 4294967295 bytes; the limit is 65536");
+}
+
+TEST_CASE("A header of 0 or 1 bytes has no dictionary") {
+  CHECK(error_in("") == in_header + "expected '{' at its beginning, but it ends");
+  CHECK(error_in("x") == in_header + "expected '{' at its beginning, but found x");
+}
+
+TEST_CASE("Control characters in a header are an error") {
+  CHECK(error_in(dictionary + std::string(1, '\0')) == in_header + "control character \\x00");
+  CHECK(error_in("\x1b" + dictionary) == in_header + "control character \\x1b");
+}
+
+TEST_CASE("Every key has to be there, once, and no other") {
+  CHECK(error_in("{'descr': '<f4', 'shape': (2, 3)}") ==
+        in_header + "key 'fortran_order' is missing");
+  CHECK(error_in("{'fortran_order': True, 'shape': (2, 3)}") ==
+        in_header + "key 'descr' is missing");
+  CHECK(error_in("{'fortran_order': True, 'descr': '<f4'}") ==
+        in_header + "key 'shape' is missing");
+  CHECK(error_in("{'descr': '<f4', 'descr': '<f4'}") == in_header + "key 'descr' is given twice");
+  CHECK(error_in("{'dtype': '<f4'}") ==
+        in_header + "unknown key 'dtype'; there are only 'descr', 'fortran_order' and 'shape'");
+}
+
+TEST_CASE("The dictionary has to be well formed") {
+  CHECK(error_in(dictionary + "x") == in_header + "text after the closing brace: x");
+  CHECK(error_in("{'descr' '<f4'}") ==
+        in_header + "expected ':' after key 'descr', but found '<f4'}");
+  CHECK(error_in("{'descr': '<f4' 'shape'}") ==
+        in_header + "expected '}' after a value, but found 'shape'}");
+  CHECK(error_in("{descr: '<f4'}") == in_header + "expected a key in quotes, found descr: '<f4'}");
+  CHECK(error_in("{'descr") == in_header + "a string does not end: 'descr");
+  CHECK(error_in(R"({'de\x73cr': 1})") == in_header + R"(an escape in a string: 'de\x73cr': 1})");
+  CHECK(error_in("{'fortran_order': 0}") ==
+        in_header + "fortran_order is 0, but has to be True or False");
+}
+
+TEST_CASE("The shape has to be a tuple") {
+  const std::string message = in_header + "shape has to be a tuple like (2, 3), found ";
+  CHECK(error_in_shape("[2, 3]") == message + "[2, 3]}");
+  CHECK(error_in_shape("6") == message + "6}");
+  CHECK(error_in_shape("(6)") == message + "(n)");
+  CHECK(error_in_shape("(2 3)") == in_header + "expected ',' in the shape, but found 3)}");
+}
+
+TEST_CASE("A dimension has to be a decimal integer") {
+  const std::string message =
+      in_header + "a dimension of the shape has to be a decimal integer >= 0, found ";
+  for (const std::string dimension :
+       {"-1", "+1", "True", "1.0", "0x10", "1e3", "010", "1_000", "None"}) {
+    CHECK(error_in_shape("(2, " + dimension + ")") == message + dimension);
+  }
+  CHECK(error_in_shape("(,)") == message + ",)}");
+  CHECK(error_in_shape("(2,,3)") == message + ",3)}");
+}
+
+TEST_CASE("A shape that nothing can hold is an error before anything is allocated") {
+  const std::string too_large = in_header +
+                                "dimension 9223372036854775808 of the shape is 2^63 or "
+                                "more";
+  CHECK(error_in_shape("(2, 9223372036854775808)") == too_large);
+  CHECK(error_in_shape("(2, 99999999999999999999999)")
+            .ends_with("99999999999999999999999 of the shape is 2^63 or more"));
+  // Products that wrap to 0, items that wrap with their size, zeros that would hide it, 8 EiB.
+  for (const std::string shape :
+       {"(4294967296, 4294967296)", "(4611686018427387904, 2)", "(1099511627776, 0, 1099511627776)",
+        "(1073741824, 2147483648)"}) {
+    CHECK(error_in_shape(shape) ==
+          "input: x.npy: shape " + shape + " is more than 2^63 bytes of float32");
+  }
+  std::string ones = "(1";
+  for (int i = 0; i < 64; ++i) ones += ",1";
+  CHECK(error_in_shape(ones + ")") == in_header + "the shape has more than 64 dimensions");
+}
+
+TEST_CASE("Dtypes that cannot be normalised are named") {
+  const std::string remedy =
+      " cannot be normalised; float16, float32, float64 and the integers of 1 to 8 bytes can, for "
+      "instance x.astype('float32')";
+  const auto named = [&](const std::string& descr, const std::string& type) {
+    CHECK(error_in_descr(descr) == "input: x.npy: dtype " + descr + " (" + type + ")" + remedy);
+  };
+  named("'|b1'", "bool");
+  named("'?'", "bool");
+  named("'<c8'", "complex64");
+  named("'>c16'", "complex128");
+  named("'<f16'", "long double");
+  named("'<M8[ns]'", "datetime64");
+  named("'<m8[s]'", "timedelta64");
+  named("'|S5'", "bytes");
+  named("'<U7'", "str");
+  named("'|O'", "object");
+  named("'|V12'", "void");
+  CHECK(error_in_descr("[('a', '<f4')]") ==
+        "input: x.npy: dtype [('a', '<f4')], 'fortran_order': False, ... (structured)" + remedy);
+  for (const std::string descr : {"'<f'", "'<f4x'", "'<f99999999999'", "''", "'<'", "'<i3'"}) {
+    CHECK(error_in_descr(descr) == "input: x.npy: dtype " + descr + remedy);
+  }
+}
+
+TEST_CASE("The size of the file has to be that of header and data") {
+  const std::string file = file_of(dictionary);
+  const auto error = [&](std::uint64_t size) {
+    return error_of([&] { return parse_npy_header("x.npy", bytes(file), size); });
+  };
+  CHECK(error(file.size() + 24) == "nothing");
+  CHECK(error(file.size() + 23) ==
+        "input: x.npy: the file is cut short: expected 91 bytes, got 90 (float32 (2, 3) and a "
+        "header of 67)");
+  CHECK(error(file.size() + 25) ==
+        "input: x.npy: something follows the data: expected 91 bytes, got 92 (float32 (2, 3) and a "
+        "header of 67)");
+}
+
+TEST_CASE("Shapes are written as Python does, dtypes are known by NumPy's names") {
+  CHECK(shape_text(std::vector<std::size_t>{}) == "()");
+  CHECK(shape_text(std::vector<std::size_t>{3}) == "(3,)");
+  CHECK(shape_text(std::vector<std::size_t>{2, 3}) == "(2, 3)");
+  CHECK(parse_dtype_name("float16") == Dtype::float16);
+  CHECK(parse_dtype_name("uint64") == Dtype::uint64);
+  CHECK_FALSE(parse_dtype_name("bool"));
+}

@@ -1,0 +1,234 @@
+#include "io/files/output_file.hpp"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <csignal>
+
+#include "support.hpp"
+
+using namespace bn::io;
+using namespace bn::io::test;
+
+namespace {
+
+mode_t mode_of(const std::string& path) {
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  return status.st_mode & 07777U;
+}
+
+void replace(const std::string& path, const std::string& content) {
+  OutputFile file(resolve_target(path));
+  file.append(content);
+  file.finish(true);
+  file.commit();
+  file.sync_directory();
+}
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("A file appears at the commit and not before") {
+  const Directory directory;
+  OutputFile file(resolve_target("y"));
+  file.allocate(8);
+  file.append("abcd");
+  file.write_at(4, std::as_bytes(std::span("efgh", 4)));
+  file.finish(false);
+  CHECK(Directory::names().size() == 1);
+  CHECK(Directory::names().front() != "y");
+  file.commit();
+  CHECK(Directory::names() == Names{"y"});
+  CHECK(read_file("y") == "abcdefgh");
+}
+
+TEST_CASE("Without a commit everything stays as it was") {
+  const Directory directory;
+  write_file("y", "old");
+  {
+    OutputFile file(resolve_target("y"));
+    file.append("new");
+    file.finish(false);
+  }
+  CHECK(Directory::names() == Names{"y"});
+  CHECK(read_file("y") == "old");
+}
+
+TEST_CASE("A new file obeys the umask, a replaced one keeps its mode") {
+  const Directory directory;
+  const mode_t before = ::umask(027);
+  replace("new", "x");
+  write_file("old", "x");
+  ::chmod("old", 0604);
+  replace("old", "y");
+  ::umask(before);
+  CHECK(mode_of("new") == 0640);
+  CHECK(mode_of("old") == 0604);
+  CHECK(read_file("old") == "y");
+}
+
+TEST_CASE("Links are followed to the file, which is what is replaced") {
+  const Directory directory;
+  ::mkdir("d", 0700);
+  write_file("d/real", "old");
+  REQUIRE(::symlink("d/second", "first") == 0);
+  REQUIRE(::symlink("real", "d/second") == 0);
+  replace("first", "new");
+  CHECK(std::filesystem::is_symlink("first"));
+  CHECK(std::filesystem::is_symlink("d/second"));
+  CHECK(read_file("d/real") == "new");
+  REQUIRE(::symlink("d/later", "dangling") == 0);
+  replace("dangling", "made");
+  CHECK(std::filesystem::is_symlink("dangling"));
+  CHECK(read_file("d/later") == "made");
+}
+
+TEST_CASE("What cannot be written is an error of the system, before anything is written") {
+  const Directory directory;
+  const auto error = [](const std::string& path) {
+    return error_of([&] { const OutputFile file(resolve_target(path)); });
+  };
+  ::mkdir("d", 0700);
+  CHECK(error("d") == "system: d: is a directory");
+  CHECK(error("none/y") == "system: none/y: cannot open its directory: No such file or directory");
+  CHECK(error("new/") == "system: new/: cannot open its directory: No such file or directory");
+  REQUIRE(::symlink("b", "a") == 0);
+  REQUIRE(::symlink("a", "b") == 0);
+  CHECK(error("a") == "system: a: cannot open: Too many levels of symbolic links");
+  write_file("f", "");
+  CHECK(error("f/y") == "system: f/y: cannot open: Not a directory");
+}
+
+TEST_CASE("Read-only files and directories are refused to ordinary users") {
+  const Directory directory;
+  ::mkdir("d", 0755);
+  write_file("f", "old");
+  ::chmod("f", 0444);
+  ::chmod("d", 0555);
+  ::chmod(".", 0777);
+  const auto as_nobody = [](const std::string& path) {
+    return status_of_child([&] {
+      if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) ::_exit(98);
+      const OutputFile file(resolve_target(path));
+    });
+  };
+  CHECK(exited_with(as_nobody("f"), 4));
+  CHECK(exited_with(as_nobody("d/y"), 4));
+  CHECK(read_file("f") == "old");
+}
+
+TEST_CASE("An existing file can be refused, also when it appears while the run goes on") {
+  const Directory directory;
+  const auto open = [] { return OutputFile(resolve_target("y"), OutputFile::Existing::refuse); };
+  OutputFile file = open();
+  file.append("late");
+  file.finish(false);
+  write_file("y", "first");
+  CHECK(error_of([&] { file.commit(); }) == "usage: y: exists already; --force replaces it");
+  CHECK(error_of([&] { return open(); }) == "usage: y: exists already; --force replaces it");
+  CHECK(read_file("y") == "first");
+}
+
+TEST_CASE("A device is written directly and stays a device") {
+  OutputFile null(resolve_target("/dev/null"));
+  CHECK(null.sequential());
+  null.allocate(100);
+  null.append("x");
+  null.finish(true);
+  null.commit();
+  CHECK(std::filesystem::is_character_file("/dev/null"));
+  OutputFile full(resolve_target("/dev/full"));
+  CHECK(error_of([&] { full.append("x"); }) ==
+        "system: /dev/full: cannot write: No space left on device");
+}
+
+TEST_CASE("Standard output is written where it stands, by every name it has") {
+  const Directory directory;
+  for (const std::string name : {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}) {
+    CAPTURE(name);
+    CHECK(exited_with(status_of_child([&] {
+                        const int fd = ::open("out", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+                        ::dup2(fd, 1);
+                        write_file("other", "");
+                        if (::write(1, "head ", 5) != 5) ::_exit(98);
+                        OutputFile file(resolve_target(name));
+                        if (!file.sequential()) ::_exit(97);
+                        file.append("tail");
+                        file.finish(true);
+                        file.commit();
+                      }),
+                      0));
+    CHECK(read_file("out") == "head tail");
+  }
+}
+
+TEST_CASE("With standard output closed nothing lands in another file through descriptor 1") {
+  const Directory directory;
+  write_file("victim", "precious");
+  CHECK(exited_with(status_of_child([] {
+                      ::close(1);
+                      prepare_process();
+                      const int next = ::open("victim", O_RDWR);
+                      if (next == 1) ::_exit(98);
+                      OutputFile file(resolve_target("-"));
+                      file.append("lost");
+                    }),
+                    4));
+  CHECK(read_file("victim") == "precious");
+  CHECK(exited_with(status_of_child([] {
+                      ::close(1);
+                      const OutputFile file(resolve_target("-"));
+                    }),
+                    4));
+}
+
+TEST_CASE("A file beyond the size limit is an error and no signal") {
+  const Directory directory;
+  CHECK(exited_with(status_of_child([] {
+                      prepare_process();
+                      const rlimit limit{.rlim_cur = 1000, .rlim_max = 1000};
+                      ::setrlimit(RLIMIT_FSIZE, &limit);
+                      OutputFile file(resolve_target("y"));
+                      const std::string text(2000, 'x');
+                      file.append(text);
+                    }),
+                    4));
+  CHECK(Directory::names().empty());
+}
+
+TEST_CASE("A name of 255 bytes is replaced, too") {
+  const Directory directory;
+  const std::string name(255, 'n');
+  replace(name, "x");
+  replace(name, "y");
+  CHECK(read_file(name) == "y");
+  replace("-x\n\xff", "z");
+  CHECK(read_file("-x\n\xff") == "z");
+}
+
+TEST_CASE("Two paths to one file are the same target, whether it exists or not") {
+  const Directory directory;
+  write_file("y", "");
+  ::mkdir("d", 0700);
+  REQUIRE(::link("y", "hard") == 0);
+  REQUIRE(::symlink("y", "soft") == 0);
+  REQUIRE(::symlink("../new", "d/dangling") == 0);
+  const auto same = [](const std::string& a, const std::string& b) {
+    return resolve_target(a).same_file(resolve_target(b));
+  };
+  CHECK(same("y", "./d/../y"));
+  CHECK(same("y", "hard"));
+  CHECK(same("y", "soft"));
+  CHECK(same("new", "d/../new"));
+  CHECK(same("new", "d/dangling"));
+  CHECK_FALSE(same("new", "y"));
+  CHECK_FALSE(same("new", "d/new"));
+  CHECK(same("-", "/dev/stdout"));
+  CHECK_FALSE(same("/dev/null", "/dev/null"));
+  CHECK_FALSE(resolve_target("y").same_place(resolve_target("hard")));
+  CHECK(resolve_target("y").same_place(resolve_target("soft")));
+}

@@ -1,0 +1,151 @@
+#include "io/files/temporary.hpp"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <thread>
+
+#include "support.hpp"
+
+using namespace bn::io;
+using namespace bn::io::test;
+
+namespace {
+
+/// While positive, getrandom() below counts it down and gives bytes of that value.
+std::atomic<int> predictable = 0;
+
+Descriptor here() { return Descriptor(::open(".", O_PATH | O_DIRECTORY)); }
+
+}  // namespace
+
+/// In place of the C library's, so that a test can know a name beforehand.
+extern "C" ssize_t getrandom(void* buffer, size_t size, unsigned flags) {
+  if (predictable == 0) return ::syscall(SYS_getrandom, buffer, size, flags);
+  std::memset(buffer, predictable--, size);
+  return static_cast<ssize_t>(size);
+}
+
+TEST_CASE("What somebody planted at the name of a temporary is neither followed nor touched") {
+  const Directory directory;
+  const Descriptor parent = here();
+  const std::string first = ".bn-ccccccccccccc";
+  write_file("victim", "precious");
+  REQUIRE(::symlink("victim", first.c_str()) == 0);
+  write_file(".bn-bbbbbbbbbbbbb", "somebody's");
+  predictable = 2;
+  {
+    const Temporary file(parent.get(), 0600, "y");
+    CHECK(predictable == 0);
+    CHECK(::write(file.fd(), "x", 1) == 1);
+  }
+  CHECK(Directory::names() == std::vector<std::string>{".bn-bbbbbbbbbbbbb", first, "victim"});
+  CHECK(read_file("victim") == "precious");
+  CHECK(read_file(".bn-bbbbbbbbbbbbb") == "somebody's");
+}
+
+TEST_CASE("Signals remove the temporaries and then end the process by that signal") {
+  const Directory directory;
+  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+    CAPTURE(signal_number);
+    const int status = status_of_child([&] {
+      ::signal(signal_number, SIG_DFL);  // the tests may have been started by nohup
+      prepare_process();
+      const Descriptor parent = here();
+      const Temporary first(parent.get(), 0600, "y");
+      const Temporary second(parent.get(), 0600, "z");
+      if (Directory::names().size() != 2) ::_exit(98);
+      ::raise(signal_number);
+    });
+    CHECK(killed_by(status, signal_number));
+    CHECK(Directory::names().empty());
+  }
+}
+
+TEST_CASE("No temporary survives a signal that arrives while another thread creates them") {
+  const Directory directory;
+  for (int round = 0; round < 50; ++round) {
+    const int status = status_of_child([&] {
+      prepare_process();
+      const Descriptor parent = here();
+      std::thread creator([&] {
+        for (;;) {
+          const Temporary first(parent.get(), 0600, "y");
+          const Temporary second(parent.get(), 0600, "z");
+        }
+      });
+      std::this_thread::sleep_for(std::chrono::microseconds(500 + 37 * round));
+      ::kill(::getpid(), SIGTERM);
+      creator.join();
+    });
+    REQUIRE(killed_by(status, SIGTERM));
+    REQUIRE(Directory::names().empty());
+  }
+}
+
+TEST_CASE("A signal that is ignored stays ignored") {
+  const Directory directory;
+  CHECK(exited_with(status_of_child([] {
+                      ::signal(SIGHUP, SIG_IGN);
+                      prepare_process();
+                      ::raise(SIGHUP);
+                    }),
+                    0));
+}
+
+TEST_CASE("Closed standard descriptors are filled and can be neither read nor written") {
+  CHECK(exited_with(status_of_child([] {
+                      for (const int fd : {0, 1, 2}) ::close(fd);
+                      prepare_process();
+                      char c = 'x';
+                      for (const int fd : {0, 1, 2}) {
+                        if (::read(fd, &c, 1) != -1 || ::write(fd, &c, 1) != -1) ::_exit(98);
+                      }
+                      if (::open("/", O_RDONLY) < 3) ::_exit(97);
+                    }),
+                    0));
+}
+
+TEST_CASE("A renamed file is no temporary any more") {
+  const Directory directory;
+  const Descriptor parent = here();
+  {
+    Temporary file(parent.get(), 0600, "y");
+    CHECK(file.rename_to("y") == 0);
+  }
+  CHECK(Directory::names() == std::vector<std::string>{"y"});
+  {
+    Temporary file(parent.get(), 0600, "y");
+    CHECK(file.rename_to("y", false) == EEXIST);
+    CHECK(file.rename_to("none/y") == ENOENT);
+  }
+  CHECK(Directory::names() == std::vector<std::string>{"y"});
+}
+
+TEST_CASE("There are as many temporaries as slots and no more") {
+  const Directory directory;
+  const Descriptor parent = here();
+  std::vector<std::unique_ptr<Temporary>> files;
+  for (int i = 0; i < 16; ++i) {
+    files.push_back(std::make_unique<Temporary>(parent.get(), 0600, "y"));
+  }
+  CHECK_THROWS_AS(Temporary(parent.get(), 0600, "y"), std::logic_error);
+  files.clear();
+  CHECK(Directory::names().empty());
+  const Temporary again(parent.get(), 0600, "y");
+}
+
+TEST_CASE("A directory that takes no files is named in the message") {
+  const Directory directory;
+  const Descriptor parent(::open("/proc/self", O_PATH | O_DIRECTORY));
+  CHECK(error_of([&] {
+          const Temporary file(parent.get(), 0600, "y");
+        }).starts_with("system: y: cannot create a temporary file beside it: "));
+}
