@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "bn/arrays/array.hpp"
+#include "bn/passes/execution.hpp"
 #include "bn/statistics.hpp"
+#include "bn/tiles/checksum.hpp"
 
 namespace bn {
 
@@ -15,7 +17,7 @@ struct BackwardResult {
   std::vector<double> dgamma;    ///< shape (C,)
   std::vector<double> dbeta;     ///< shape (C,)
   std::size_t overflows = 0;     ///< finite results that became infinite in dx's dtype
-  std::uint64_t x_checksum = 0;  ///< as of forward_train(), if asked for
+  std::uint64_t x_checksum = 0;  ///< as of forward_train(); see Checksum
 };
 
 /// The gradients of forward_train():
@@ -38,15 +40,16 @@ struct BackwardResult {
 /// for an eps that is not positive and finite.
 BackwardResult backward_train(const View& view, Source& x, Source& dy, const Sums* batch,
                               std::span<const double> gamma, double eps, Sink* dx,
-                              const Execution& execution = {});
+                              const Execution& execution = {}, Checksum checksum = Checksum::none);
 
 /// The gradients of forward_test(): dbeta and dgamma as above with the running statistics, and
-/// dx = gamma * inv_std * dy. Errors and shapes as backward_train(), but one value a channel will
+/// dx = gamma * inv_std * dy. Errors and shapes as backward_train(), but one value per channel will
 /// do, and NaN and infinity follow IEEE 754: they reach the elements and the channels that they
 /// stand in.
 BackwardResult backward_test(const View& view, Source& x, Source& dy,
                              std::span<const double> running_mean,
                              std::span<const double> running_var, std::span<const double> gamma,
-                             double eps, Sink* dx, const Execution& execution = {});
+                             double eps, Sink* dx, const Execution& execution = {},
+                             Checksum checksum = Checksum::none);
 
 }  // namespace bn

@@ -21,10 +21,11 @@ namespace bn {
 
 /// use(view, array...) for these arrays' memory, all walked in one order.
 template <class Use, class... Memory>
-auto with_arrays(std::ptrdiff_t axis, Use use, const Strided& first, const Memory&... others) {
+auto with_arrays(std::ptrdiff_t axis, const Machine& machine, Use use, const Strided& first,
+                 const Memory&... others) {
   const Order order = common_order({&first, &others...});
-  return use(make_view(first.shape, axis, order), StridedArray(first, order),
-             StridedArray(others, order)...);
+  return use(make_view(first.shape, axis, order), StridedArray(first, order, machine),
+             StridedArray(others, order, machine)...);
 }
 
 /// Train mode: forward_train() of x with channels along `axis`.
@@ -34,7 +35,7 @@ ForwardResult forward(const X& x, std::ptrdiff_t axis, const Parameters& paramet
   const auto run = [&](const View& view, StridedArray source, StridedArray sink) {
     return forward_train(view, source, parameters, sink, execution);
   };
-  return with_arrays(axis, run, strided(x), strided(y));
+  return with_arrays(axis, execution.machine, run, strided(x), strided(y));
 }
 
 /// Test mode: forward_test() with running statistics of shape (C,).
@@ -45,7 +46,7 @@ ForwardResult forward(const X& x, std::ptrdiff_t axis, const RunningStatistics& 
     return forward_test(view, source, running.running_mean, running.running_var, parameters, sink,
                         execution);
   };
-  return with_arrays(axis, run, strided(x), strided(y));
+  return with_arrays(axis, execution.machine, run, strided(x), strided(y));
 }
 
 /// Train mode: backward_train(); `batch` are the sums that forward() returned, or null.
@@ -57,7 +58,7 @@ BackwardResult backward(const X& x, const Dy& dy, std::ptrdiff_t axis, const Sum
                        StridedArray sink) {
     return backward_train(view, x_source, dy_source, batch, gamma, eps, &sink, execution);
   };
-  return with_arrays(axis, run, strided(x), strided(dy), strided(dx));
+  return with_arrays(axis, execution.machine, run, strided(x), strided(dy), strided(dx));
 }
 
 /// Test mode: backward_test().
@@ -70,7 +71,7 @@ BackwardResult backward(const X& x, const Dy& dy, std::ptrdiff_t axis,
     return backward_test(view, x_source, dy_source, running.running_mean, running.running_var,
                          gamma, eps, &sink, execution);
   };
-  return with_arrays(axis, run, strided(x), strided(dy), strided(dx));
+  return with_arrays(axis, execution.machine, run, strided(x), strided(dy), strided(dx));
 }
 
 }  // namespace bn

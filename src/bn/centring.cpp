@@ -5,7 +5,7 @@
 namespace bn {
 namespace {
 
-// Factors of origins are 2 to the power of this, or of its negative where the multiplier of x -
+// Factors of rescalings are 2 to the power of this, or of its negative where the multiplier of x -
 // mean is smaller than kTinyMultiplier.
 constexpr int kFactorExponent = 512;
 constexpr double kTinyMultiplier = 0x1p-900;
@@ -27,24 +27,24 @@ int exponent_of_factor(Dtype x, const Dyadic& sum, std::uint64_t count,
 
 }  // namespace
 
-Centre batch_centre(Dtype x, const Dyadic& sum, std::uint64_t count,
-                    const ChannelStatistics& statistics, double multiplier) {
+Centring batch_centring(Dtype x, const Dyadic& sum, std::uint64_t count,
+                        const ChannelStatistics& statistics, double multiplier) {
   const double mean = statistics.mean.hi;
   const bool wide_integers = !fits_double(x);
-  const double pivot = wide_integers ? std::nearbyint(mean) : 0;
+  const double shift = wide_integers ? std::nearbyint(mean) : 0;
   const int up = exponent_of_factor(x, sum, count, statistics, multiplier);
   if (!wide_integers && up == 0) return {{}, statistics.mean};
   Dyadic rest = sum;
-  if (wide_integers) rest -= Dyadic(pivot) * Dyadic(Integer(count), 0);
-  return {{pivot, std::ldexp(1.0, up)},
+  if (wide_integers) rest -= Dyadic(shift) * Dyadic(Integer(count), 0);
+  return {{shift, std::ldexp(1.0, up)},
           quotient(Dyadic(rest.integer(), rest.exponent() + up), count)};
 }
 
-Centre running_centre(Dtype x, double running_mean) {
-  // Integers of eight bytes are less than 2^64: seen from beyond 2^100 they are all alike.
+Centring running_centring(Dtype x, double running_mean) {
+  // Integers of eight bytes are less than 2^64: less a mean beyond 2^100 they are all alike.
   if (fits_double(x) || std::abs(running_mean) > 0x1p100) return {{}, {running_mean, 0}};
-  const double pivot = std::nearbyint(running_mean);
-  return {{pivot, 1}, {running_mean - pivot, 0}};
+  const double shift = std::nearbyint(running_mean);
+  return {{shift, 1}, {running_mean - shift, 0}};
 }
 
 }  // namespace bn

@@ -12,7 +12,8 @@ NonFiniteError::NonFiniteError(Operand operand_, std::size_t position_, double v
       value(value_) {}
 
 SingleValueError::SingleValueError()
-    : Error("one value a channel has no variance to normalise by; use more values or test mode") {}
+    : Error("one value per channel has no variance to normalise by; use more values or test mode") {
+}
 
 RangeError::RangeError(const char* statistic_, std::size_t channel_)
     : Error(std::string(statistic_) + " of channel " + std::to_string(channel_) +

@@ -23,7 +23,7 @@ class NonFiniteError : public Error {
   double value;
 };
 
-/// Training with one value a channel: there is no variance to normalise by.
+/// Training with one value per channel: there is no variance to normalise by.
 class SingleValueError : public Error {
  public:
   SingleValueError();

@@ -6,7 +6,9 @@
 #include <span>
 
 #include "bn/arrays/array.hpp"
+#include "bn/passes/execution.hpp"
 #include "bn/statistics.hpp"
+#include "bn/tiles/checksum.hpp"
 
 namespace bn {
 
@@ -21,7 +23,7 @@ struct ForwardResult {
   Sums sums;                     ///< of the batch; empty in test mode
   Statistics statistics;         ///< of the batch; empty in test mode
   std::size_t overflows = 0;     ///< finite results that became infinite in y's dtype
-  std::uint64_t x_checksum = 0;  ///< of every value of x and where it stands, if asked for
+  std::uint64_t x_checksum = 0;  ///< of every value of x and where it stands; see Checksum
 };
 
 /// y = gamma * x_hat + beta with x_hat = (x - mean) * inv_std, inv_std = 1 / sqrt(var + eps); mean
@@ -36,13 +38,14 @@ struct ForwardResult {
 /// unspecified. Throws std::invalid_argument for parameters of another shape and for an eps that is
 /// not positive and finite.
 ForwardResult forward_train(const View& view, Source& x, const Parameters& parameters, Sink& y,
-                            const Execution& execution = {});
+                            const Execution& execution = {}, Checksum checksum = Checksum::none);
 
 /// y = (x - running_mean) * (gamma / sqrt(running_var + eps)) + beta: the running statistics, of
 /// shape (C,), are taken as exact. NaN and infinity follow IEEE 754. Errors and shapes as
 /// forward_train().
 ForwardResult forward_test(const View& view, Source& x, std::span<const double> running_mean,
                            std::span<const double> running_var, const Parameters& parameters,
-                           Sink& y, const Execution& execution = {});
+                           Sink& y, const Execution& execution = {},
+                           Checksum checksum = Checksum::none);
 
 }  // namespace bn

@@ -4,28 +4,26 @@
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
-#include "bn/check.hpp"
 #include "bn/error.hpp"
 #include "bn/passes/passes.hpp"
 
 namespace bn {
 namespace {
 
-class Summing : public Computation {
+// Keeps the sums as they are.
+class KeepSums : public Reduction {
  public:
-  explicit Summing(Sums& result) : result_(result) {}
+  explicit KeepSums(Sums& result) : result_(result) {}
 
-  void add_to(const View& view, std::span<ChannelSums> sums, const Tile& tile,
-              std::span<const Block> blocks) override {
-    sums[0].add_moments(view, tile, blocks[0]);
+  [[nodiscard]] Needs needs() const override { return {.moments = true}; }
+  void begin(std::uint64_t count) override { result_.count = count; }
+  void finish(std::size_t channel, ChannelTotals&& totals, std::uint64_t /*count*/) override {
+    result_.sum[channel] = std::move(totals.sum_x);
+    result_.sum_squares[channel] = std::move(totals.sum_x_squares);
   }
-  void finish(std::size_t channel, std::span<ChannelSums> sums) override {
-    auto [sum, sum_squares] = sums[0].take(channel);
-    result_.sum[channel] = std::move(sum);
-    result_.sum_squares[channel] = std::move(sum_squares);
-  }
-  void apply(const View&, const Tile&, std::span<const Block>, Dtype, MutableRows) override {}
+  void conclude() override {}
 
  private:
   Sums& result_;
@@ -33,14 +31,27 @@ class Summing : public Computation {
 
 }  // namespace
 
+ChannelStatistics channel_statistics(const Dyadic& sum, const Dyadic& sum_squares,
+                                     std::uint64_t count) {
+  // sum (x - mean)^2 = (m * sum x^2 - (sum x)^2) / m
+  Dyadic deviation = Dyadic(Integer(count), 0) * sum_squares;
+  deviation -= sum * sum;
+  ChannelStatistics result;
+  result.constant = deviation.integer().is_zero();
+  result.mean = quotient(sum, count);
+  result.var = quotient(deviation, count, count);
+  result.var_unbiased = count > 1 ? quotient(deviation, count, count - 1).hi
+                                  : std::numeric_limits<double>::quiet_NaN();
+  return result;
+}
+
 Sums sums(const View& view, Source& x, const Execution& execution) {
   Sums result;
-  result.count = view.m();
   result.sum.resize(view.channel);
   result.sum_squares.resize(view.channel);
-  Summing summing(result);
+  KeepSums reduction(result);
   const std::array<Source*, 1> sources{&x};
-  sum_and_apply(view, sources, summing, nullptr, execution);
+  sum_only(view, sources, reduction, execution);
   return result;
 }
 

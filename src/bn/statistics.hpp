@@ -1,15 +1,29 @@
-// Per-channel statistics: what normalises a batch, and what a running average keeps of it.
+// Per-channel statistics from exact sums: mean and variance.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "bn/arrays/array.hpp"
-#include "bn/channel_statistics.hpp"
+#include "bn/exact/dyadic.hpp"
 #include "bn/exact/sums.hpp"
 #include "bn/passes/execution.hpp"
 
 namespace bn {
+
+/// One channel's statistics.
+struct ChannelStatistics {
+  DoubleDouble mean;
+  DoubleDouble var;         ///< biased
+  double var_unbiased = 0;  ///< NaN where m = 1
+  bool constant = false;    ///< all values are the same
+};
+
+/// mean = S/m, var = (m Q - S^2)/m^2, var_unbiased = (m Q - S^2)/(m (m - 1)) for S = sum x and
+/// Q = sum x^2: exact integers, each rounded once. count = m > 0.
+[[nodiscard]] ChannelStatistics channel_statistics(const Dyadic& sum, const Dyadic& sum_squares,
+                                                   std::uint64_t count);
 
 /// mean = (1/m) sum x, var = (1/m) sum (x - mean)^2 and its unbiased form sum (x - mean)^2 / (m -
 /// 1), each of shape (C,), each the exact value of the input bits rounded once to the nearest

@@ -19,8 +19,6 @@ namespace {
 double dx_bound(Dtype dtype) { return dtype == Dtype::float64 ? 4 : 0.5001; }
 constexpr double kDgammaBound = 1;
 
-const bn::Execution kWithChecksum{.threads = 0, .x_checksum = true, .progress = {}};
-
 struct Run {
   Array dx;
   bn::BackwardResult result;
@@ -33,7 +31,7 @@ Run train(const View& view, const Array& x, const Array& dy, Dtype dx_dtype, con
   data::ArraySource dy_source(dy);
   data::ArraySink sink(run.dx);
   run.result = bn::backward_train(view, x_source, dy_source, batch, layer.gamma, layer.eps, &sink,
-                                  kWithChecksum);
+                                  {}, bn::Checksum::of_x);
   return run;
 }
 
@@ -43,7 +41,7 @@ Run test(const View& view, const Array& x, const Array& dy, Dtype dx_dtype, cons
   data::ArraySource dy_source(dy);
   data::ArraySink sink(run.dx);
   run.result = bn::backward_test(view, x_source, dy_source, layer.running_mean, layer.running_var,
-                                 layer.gamma, layer.eps, &sink, kWithChecksum);
+                                 layer.gamma, layer.eps, &sink, {}, bn::Checksum::of_x);
   return run;
 }
 
@@ -77,7 +75,7 @@ constexpr View kViews[] = {{2, 3, 1}, {50, 3, 1}, {4, 2, 9}, {2, 2, 37}, {5, 33,
 
 }  // namespace
 
-TEST_CASE("gradients in train mode are within the stated bounds for every dtype of x") {
+TEST_CASE("Gradients in train mode are within the stated bounds for every dtype of x") {
   for (const Dtype x_dtype : data::kDtypes) {
     for (const Dtype dy_dtype : {Dtype::float32, Dtype::float64, Dtype::int64}) {
       for (const Dtype dx_dtype : data::kFloating) {
@@ -94,7 +92,7 @@ TEST_CASE("gradients in train mode are within the stated bounds for every dtype 
   }
 }
 
-TEST_CASE("gradients in train mode are within the stated bounds for hostile data") {
+TEST_CASE("Gradients in train mode are within the stated bounds for hostile data") {
   for (const Dtype x_dtype : data::kDtypes) {
     for (const Kind kind :
          {Kind::far_mean, Kind::outlier_first, Kind::small_integers, Kind::constant,
@@ -115,7 +113,7 @@ TEST_CASE("gradients in train mode are within the stated bounds for hostile data
   }
 }
 
-TEST_CASE("gradients keep their bounds where the mean is 1e8 deviations away, and beyond") {
+TEST_CASE("Gradients keep their bounds where the mean is 1e8 deviations away, and beyond") {
   const View view{60, 2, 20};
   for (const double mean : {1e8, 1e12}) {
     data::Random random(7);
@@ -133,7 +131,7 @@ TEST_CASE("gradients keep their bounds where the mean is 1e8 deviations away, an
   }
 }
 
-TEST_CASE("gradients keep their bounds for integers of eight bytes close to one another") {
+TEST_CASE("Gradients keep their bounds for integers of eight bytes close to one another") {
   const View view{30, 2, 20};
   for (const std::int64_t start : {std::int64_t{1} << 53, (std::int64_t{1} << 62) + 12345}) {
     data::Random random(9);
@@ -151,7 +149,7 @@ TEST_CASE("gradients keep their bounds for integers of eight bytes close to one 
   }
 }
 
-TEST_CASE("dx keeps its bound where its three terms cancel") {
+TEST_CASE("Dx keeps its bound where its three terms cancel") {
   // dy is nearly a linear function of x: what the gradient projects away.
   for (const Dtype dtype : {Dtype::float32, Dtype::float64}) {
     for (const View& view : {View{40, 2, 1}, View{4, 2, 25}}) {
@@ -169,7 +167,7 @@ TEST_CASE("dx keeps its bound where its three terms cancel") {
   }
 }
 
-TEST_CASE("gradients in test mode are within the stated bounds for every pair of dtypes") {
+TEST_CASE("Gradients in test mode are within the stated bounds for every pair of dtypes") {
   for (const Dtype x_dtype : data::kDtypes) {
     for (const Dtype dy_dtype : data::kDtypes) {
       for (const Dtype dx_dtype : data::kFloating) {
@@ -186,7 +184,7 @@ TEST_CASE("gradients in test mode are within the stated bounds for every pair of
   }
 }
 
-TEST_CASE("tiny and huge gradients keep the bounds of dgamma") {
+TEST_CASE("Tiny and huge gradients keep the bounds of dgamma") {
   const View view{40, 1, 1};
   struct Scales {
     double x, dy, eps;
@@ -215,7 +213,7 @@ TEST_CASE("tiny and huge gradients keep the bounds of dgamma") {
   }
 }
 
-TEST_CASE("huge and tiny deviations keep the bound of dx") {
+TEST_CASE("Huge and tiny deviations keep the bound of dx") {
   const View view{40, 1, 1};
   struct Scales {
     double x, dy, eps;
@@ -236,7 +234,7 @@ TEST_CASE("huge and tiny deviations keep the bound of dx") {
   }
 }
 
-TEST_CASE("gradients keep their bounds where the mean is next to nothing beside the values") {
+TEST_CASE("Gradients keep their bounds where the mean is next to nothing beside the values") {
   for (const double tiny : {4e-290, 1e-310, 5e-324}) {
     const View view{3, 1, 1};
     Array x(Dtype::float64, 3);
@@ -251,7 +249,7 @@ TEST_CASE("gradients keep their bounds where the mean is next to nothing beside 
   }
 }
 
-TEST_CASE("dx keeps its bound where values are huge and gradients tiny") {
+TEST_CASE("Dx keeps its bound where values are huge and gradients tiny") {
   struct Scales {
     double x, dy;
   };
@@ -284,7 +282,7 @@ TEST_CASE("dx keeps its bound where values are huge and gradients tiny") {
   }
 }
 
-TEST_CASE("in test mode NaN and infinity reach their element and their channel, nothing else") {
+TEST_CASE("In test mode NaN and infinity reach their element and their channel, nothing else") {
   const double infinity = std::numeric_limits<double>::infinity();
   for (const View& view : {View{30, 3, 1}, View{5, 3, 40}}) {
     for (const Dtype dtype : data::kFloating) {
@@ -310,7 +308,7 @@ TEST_CASE("in test mode NaN and infinity reach their element and their channel, 
   }
 }
 
-TEST_CASE("the sums of the forward pass give the bits that backward finds for itself") {
+TEST_CASE("The sums of the forward pass give the bits that backward finds for itself") {
   for (const View& view : {View{40, 5, 1}, View{6, 3, 40}}) {
     const Array x = data::make(Dtype::float64, view, Kind::far_mean, 1);
     const Array dy = data::make(Dtype::float32, view, Kind::normal, 2);
@@ -326,7 +324,7 @@ TEST_CASE("the sums of the forward pass give the bits that backward finds for it
   }
 }
 
-TEST_CASE("the checksum of x is that of the forward pass, and of no other x") {
+TEST_CASE("The checksum of x is that of the forward pass, and of no other x") {
   const View view{10, 3, 20};
   Array x = data::make(Dtype::float32, view, Kind::normal, 1);
   const Array dy = data::make(Dtype::float32, view, Kind::normal, 2);
@@ -334,14 +332,15 @@ TEST_CASE("the checksum of x is that of the forward pass, and of no other x") {
   Array y(Dtype::float32, x.size());
   data::ArraySource source(x);
   data::ArraySink sink(y);
-  const auto forward = bn::forward_train(view, source, layer.parameters(), sink, kWithChecksum);
+  const auto forward =
+      bn::forward_train(view, source, layer.parameters(), sink, {}, bn::Checksum::of_x);
   REQUIRE(train(view, x, dy, Dtype::float32, layer).result.x_checksum == forward.x_checksum);
   REQUIRE(test(view, x, dy, Dtype::float32, layer).result.x_checksum == forward.x_checksum);
   x.set(77, x.get(77) + 1e-3);
   REQUIRE(train(view, x, dy, Dtype::float32, layer).result.x_checksum != forward.x_checksum);
 }
 
-TEST_CASE("a constant channel has finite gradients") {
+TEST_CASE("A constant channel has finite gradients") {
   const View view{20, 4, 3};
   for (const Dtype dtype : data::kFloating) {
     const Array x = data::make(dtype, view, Kind::constant, 0);
@@ -353,7 +352,7 @@ TEST_CASE("a constant channel has finite gradients") {
   }
 }
 
-TEST_CASE("an empty batch has gradients of zero, with the forward pass's sums or without") {
+TEST_CASE("An empty batch has gradients of zero, with the forward pass's sums or without") {
   for (const View& view : {View{0, 3, 4}, View{4, 3, 0}}) {
     const Array none(Dtype::float32, 0);
     const Layer layer(3);
@@ -371,13 +370,13 @@ TEST_CASE("an empty batch has gradients of zero, with the forward pass's sums or
   REQUIRE(train({4, 0, 2}, none, none, Dtype::float32, Layer(0)).result.dgamma.empty());
 }
 
-TEST_CASE("one value a channel has no gradient in train mode") {
+TEST_CASE("One value a channel has no gradient in train mode") {
   const View view{1, 3, 1};
   const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
   REQUIRE_THROWS_AS(train(view, x, x, Dtype::float32, Layer(3)), bn::SingleValueError);
 }
 
-TEST_CASE("sums of another batch or of another shape are refused") {
+TEST_CASE("Sums of another batch or of another shape are refused") {
   const View view{10, 3, 1};
   const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
   data::ArraySource source(x);
@@ -389,7 +388,7 @@ TEST_CASE("sums of another batch or of another shape are refused") {
   REQUIRE_THROWS_AS(train(view, x, x, Dtype::float32, Layer(3), &batch), std::invalid_argument);
 }
 
-TEST_CASE("gradients beyond the range of double are an error that names them") {
+TEST_CASE("Gradients beyond the range of double are an error that names them") {
   const View view{10, 2, 1};
   const Array x = data::make(Dtype::float64, view, Kind::normal, 1);
   Array dy(Dtype::float64, view.size());
@@ -403,7 +402,7 @@ TEST_CASE("gradients beyond the range of double are an error that names them") {
   }
 }
 
-TEST_CASE("dx beyond the range of its dtype is infinite and counted") {
+TEST_CASE("Dx beyond the range of its dtype is infinite and counted") {
   const View view{40, 1, 5};
   const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
   Array dy = data::make(Dtype::float32, view, Kind::normal, 2);
@@ -416,7 +415,7 @@ TEST_CASE("dx beyond the range of its dtype is infinite and counted") {
   REQUIRE(run.result.overflows == infinite);
 }
 
-TEST_CASE("float64 gradients that overflow are infinite, not NaN") {
+TEST_CASE("Float64 gradients that overflow are infinite, not NaN") {
   const View view{4, 1, 1};
   Array x(Dtype::float64, 4);
   for (std::size_t i = 0; i < 4; ++i) x.set(i, i % 2 == 0 ? 1e-3 : -1e-3);
@@ -430,7 +429,7 @@ TEST_CASE("float64 gradients that overflow are infinite, not NaN") {
 }
 
 TEST_CASE(
-    "constants of dx beyond the range of double are an error, but not for a constant channel") {
+    "Constants of dx beyond the range of double are an error, but not for a constant channel") {
   const View view{4, 1, 1};
   Array x(Dtype::float64, 4);
   Array dy(Dtype::float64, 4);
@@ -443,7 +442,7 @@ TEST_CASE(
   check(view, x, dy, train(view, x, dy, Dtype::float64, layer), layer, Mode::train);
 }
 
-TEST_CASE("dx may be left out") {
+TEST_CASE("Dx may be left out") {
   const View view{40, 3, 5};
   const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
   const Array dy = data::make(Dtype::float32, view, Kind::normal, 2);

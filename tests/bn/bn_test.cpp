@@ -92,7 +92,7 @@ std::ptrdiff_t of(std::size_t axis) { return static_cast<std::ptrdiff_t>(axis); 
 
 }  // namespace
 
-TEST_CASE("train mode agrees with the textbook's formulas in double") {
+TEST_CASE("Train mode agrees with the textbook's formulas in double") {
   for (const auto& [shape, axis] : kCases) {
     const Array x = noise(shape, 1);
     const Array dy = noise(shape, 2);
@@ -112,7 +112,7 @@ TEST_CASE("train mode agrees with the textbook's formulas in double") {
   }
 }
 
-TEST_CASE("dx is orthogonal to ones and to x_hat in train mode") {
+TEST_CASE("Dx is orthogonal to ones and to x_hat in train mode") {
   // sum dx = 0 and sum dx * x_hat = 0 hold exactly but for eps, whose part in x_hat is
   // eps / (var + eps): with that, sum dx * x_hat = gamma * inv_std * dgamma * eps / (var + eps).
   for (const auto& [shape, axis] : kCases) {
@@ -143,7 +143,7 @@ TEST_CASE("dx is orthogonal to ones and to x_hat in train mode") {
   }
 }
 
-TEST_CASE("gradients are the limits of differences of the loss, in both modes") {
+TEST_CASE("Gradients are the limits of differences of the loss, in both modes") {
   // loss = sum w * y: dloss/dy = w.
   for (const auto& [shape, axis] : {Case{{7, 3}, 1}, Case{{3, 2, 4, 2}, 1}, Case{{2, 4, 3}, 2}}) {
     for (const bool training : {true, false}) {
@@ -197,7 +197,7 @@ TEST_CASE("gradients are the limits of differences of the loss, in both modes") 
   }
 }
 
-TEST_CASE("y has the mean beta and the deviation gamma") {
+TEST_CASE("Y has the mean beta and the deviation gamma") {
   for (const auto& [shape, axis] : kCases) {
     const Array x = noise(shape, 5);
     const Layer layer(shape[axis], 1e-30);
@@ -212,7 +212,7 @@ TEST_CASE("y has the mean beta and the deviation gamma") {
   }
 }
 
-TEST_CASE("test mode with the batch's own statistics is train mode to an ulp or two") {
+TEST_CASE("Test mode with the batch's own statistics is train mode to an ulp or two") {
   for (const auto& [shape, axis] : kCases) {
     const Array x = noise(shape, 6);
     const Layer layer(shape[axis]);

@@ -71,7 +71,7 @@ constexpr Kind kTame[] = {Kind::normal,         Kind::far_mean, Kind::outlier_fi
 
 }  // namespace
 
-TEST_CASE("y in train mode is within the stated bound for every pair of dtypes") {
+TEST_CASE("Y in train mode is within the stated bound for every pair of dtypes") {
   for (const Dtype x_dtype : data::kDtypes) {
     for (const Dtype y_dtype : data::kFloating) {
       for (const Kind kind : kTame) {
@@ -89,7 +89,7 @@ TEST_CASE("y in train mode is within the stated bound for every pair of dtypes")
   }
 }
 
-TEST_CASE("y in train mode is within the stated bound for hostile data") {
+TEST_CASE("Y in train mode is within the stated bound for hostile data") {
   for (const Dtype x_dtype : data::kDtypes) {
     for (const Kind kind : data::kAll) {
       if (!data::has_statistics(x_dtype, kind)) continue;
@@ -106,7 +106,7 @@ TEST_CASE("y in train mode is within the stated bound for hostile data") {
   }
 }
 
-TEST_CASE("y in test mode is within the stated bound for every pair of dtypes") {
+TEST_CASE("Y in test mode is within the stated bound for every pair of dtypes") {
   for (const Dtype x_dtype : data::kDtypes) {
     for (const Dtype y_dtype : data::kFloating) {
       for (const Kind kind : {Kind::normal, Kind::small_integers, Kind::alternating}) {
@@ -124,7 +124,7 @@ TEST_CASE("y in test mode is within the stated bound for every pair of dtypes") 
   }
 }
 
-TEST_CASE("y keeps its bound where the mean is 1e8 deviations away, and beyond") {
+TEST_CASE("Y keeps its bound where the mean is 1e8 deviations away, and beyond") {
   const View view{100, 2, 20};
   for (const double mean : {1e8, 1e11, 1e15}) {
     for (const double eps : {1e-5, 1e-12}) {
@@ -142,7 +142,7 @@ TEST_CASE("y keeps its bound where the mean is 1e8 deviations away, and beyond")
   }
 }
 
-TEST_CASE("y keeps its bound where values, deviations or gamma are tiny or huge") {
+TEST_CASE("Y keeps its bound where values, deviations or gamma are tiny or huge") {
   const View view{60, 2, 3};
   struct Scales {
     double mean, deviation, gamma, eps;
@@ -165,7 +165,7 @@ TEST_CASE("y keeps its bound where values, deviations or gamma are tiny or huge"
   }
 }
 
-TEST_CASE("y keeps its bound where the mean is less than any double") {
+TEST_CASE("Y keeps its bound where the mean is less than any double") {
   const View view{4, 1, 1};
   Array x(Dtype::float64, 4);
   x.set(0, 5e-324);
@@ -176,7 +176,7 @@ TEST_CASE("y keeps its bound where the mean is less than any double") {
   REQUIRE(worst_y_error(view, x, run.y, layer, true) <= bound(Dtype::float64));
 }
 
-TEST_CASE("y keeps its bound for integers of eight bytes that are close to one another") {
+TEST_CASE("Y keeps its bound for integers of eight bytes that are close to one another") {
   const View view{50, 2, 20};
   for (const Dtype x_dtype : {Dtype::int64, Dtype::uint64}) {
     for (const std::int64_t start : {std::int64_t{1} << 40, std::int64_t{1} << 53,
@@ -200,7 +200,7 @@ TEST_CASE("y keeps its bound for integers of eight bytes that are close to one a
   }
 }
 
-TEST_CASE("y keeps its bound where gamma * x_hat and beta cancel") {
+TEST_CASE("Y keeps its bound where gamma * x_hat and beta cancel") {
   const View view{40, 3, 7};
   for (const Dtype dtype : data::kFloating) {
     const Array x = data::make(dtype, view, Kind::normal, 4);
@@ -211,7 +211,7 @@ TEST_CASE("y keeps its bound where gamma * x_hat and beta cancel") {
   }
 }
 
-TEST_CASE("a constant channel gives beta exactly") {
+TEST_CASE("A constant channel gives beta exactly") {
   for (const Dtype x_dtype : data::kDtypes) {
     for (const Dtype y_dtype : data::kFloating) {
       for (const View& view : kViews) {
@@ -233,7 +233,7 @@ TEST_CASE("a constant channel gives beta exactly") {
   }
 }
 
-TEST_CASE("float16 results are rounded once") {
+TEST_CASE("Float16 results are rounded once") {
   // y = x * scale with results across float16's whole range, subnormal ones and ties included.
   const View view{4000, 1, 1};
   Array x(Dtype::float64, view.size());
@@ -259,7 +259,7 @@ TEST_CASE("float16 results are rounded once") {
   REQUIRE(wrong == 0);
 }
 
-TEST_CASE("results beyond the range of their dtype are infinite and counted") {
+TEST_CASE("Results beyond the range of their dtype are infinite and counted") {
   const View view{100, 2, 3};
   const Array x = data::make(Dtype::float64, view, Kind::normal, 1);
   for (const Dtype dtype : {Dtype::float16, Dtype::float32}) {
@@ -277,7 +277,7 @@ TEST_CASE("results beyond the range of their dtype are infinite and counted") {
   }
 }
 
-TEST_CASE("in test mode NaN and infinity stay in their place and are no overflow") {
+TEST_CASE("In test mode NaN and infinity stay in their place and are no overflow") {
   const double infinity = std::numeric_limits<double>::infinity();
   for (const Dtype dtype : data::kFloating) {
     for (const View& view : {View{5, 3, 1}, View{2, 3, 20}}) {
@@ -299,7 +299,7 @@ TEST_CASE("in test mode NaN and infinity stay in their place and are no overflow
   }
 }
 
-TEST_CASE("every NaN among the results has the same bits, whatever it came from") {
+TEST_CASE("Every NaN among the results has the same bits, whatever it came from") {
   const double infinity = std::numeric_limits<double>::infinity();
   for (const Dtype dtype : data::kFloating) {
     for (const View& view : {View{5, 3, 1}, View{2, 3, 20}}) {
@@ -323,7 +323,7 @@ TEST_CASE("every NaN among the results has the same bits, whatever it came from"
   }
 }
 
-TEST_CASE("the result carries the batch's exact sums and statistics") {
+TEST_CASE("The result carries the batch's exact sums and statistics") {
   const View view{20, 3, 9};
   const Array x = data::make(Dtype::float32, view, Kind::mixed, 1);
   const Layer layer(3);
@@ -337,7 +337,7 @@ TEST_CASE("the result carries the batch's exact sums and statistics") {
   REQUIRE(support::same_bits(run.result.statistics.var_unbiased, want.var_unbiased));
 }
 
-TEST_CASE("an empty batch and no channels give empty results") {
+TEST_CASE("An empty batch and no channels give empty results") {
   const Layer layer(3);
   for (const View& view : {View{0, 3, 4}, View{4, 3, 0}}) {
     const Array x(Dtype::float32, 0);
@@ -355,7 +355,7 @@ TEST_CASE("an empty batch and no channels give empty results") {
   }
 }
 
-TEST_CASE("one value a channel is an error in train mode and fine in test mode") {
+TEST_CASE("One value a channel is an error in train mode and fine in test mode") {
   const View view{1, 3, 1};
   const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
   const Layer layer(3);
@@ -364,7 +364,7 @@ TEST_CASE("one value a channel is an error in train mode and fine in test mode")
   REQUIRE(worst_y_error(view, x, run.y, layer, false) <= bound(Dtype::float32));
 }
 
-TEST_CASE("a variance beyond the range of double is an error that names the channel") {
+TEST_CASE("A variance beyond the range of double is an error that names the channel") {
   const View view{4, 3, 1};
   Array x(Dtype::float64, view.size());
   x.set(1, 1e200);
@@ -379,7 +379,7 @@ TEST_CASE("a variance beyond the range of double is an error that names the chan
   }
 }
 
-TEST_CASE("a scale beyond the range of double is an error, but not for a constant channel") {
+TEST_CASE("A scale beyond the range of double is an error, but not for a constant channel") {
   const View view{4, 2, 1};
   Array x(Dtype::float64, view.size());
   for (std::size_t i = 0; i < x.size(); ++i) x.set(i, 0.1);
@@ -398,7 +398,7 @@ TEST_CASE("a scale beyond the range of double is an error, but not for a constan
   }
 }
 
-TEST_CASE("a statistic without a value is found before anything leaves through a stream") {
+TEST_CASE("A statistic without a value is found before anything leaves through a stream") {
   const View view{4, 3, 1};
   Array x(Dtype::float64, view.size());
   x.set(1, 1e200);
@@ -414,7 +414,7 @@ TEST_CASE("a statistic without a value is found before anything leaves through a
   REQUIRE(y == before);
 }
 
-TEST_CASE("parameters of another shape and an eps that is not positive are refused") {
+TEST_CASE("Parameters of another shape and an eps that is not positive are refused") {
   const View view{4, 3, 1};
   const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
   Layer layer(3);

@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "bn/error.hpp"
-#include "bn/running_statistics.hpp"
 #include "catch.hpp"
 #include "support.hpp"
 
@@ -54,7 +53,7 @@ mpz_class random_integer(data::Random& random, int bits) {
 
 }  // namespace
 
-TEST_CASE("mean and variances are the exact ones rounded once, for every dtype and kind of data") {
+TEST_CASE("Mean and variances are the exact ones rounded once, for every dtype and kind of data") {
   for (const Dtype dtype : data::kDtypes) {
     for (const Kind kind : data::kAll) {
       if (!data::has_statistics(dtype, kind)) continue;
@@ -69,7 +68,7 @@ TEST_CASE("mean and variances are the exact ones rounded once, for every dtype a
   }
 }
 
-TEST_CASE("statistics of any sums are rounded once") {
+TEST_CASE("Statistics of any sums are rounded once") {
   data::Random random(1);
   for (int i = 0; i < 20000; ++i) {
     // Sums that some values could have: the square of the mean at most the mean of the squares.
@@ -108,7 +107,7 @@ TEST_CASE("statistics of any sums are rounded once") {
   }
 }
 
-TEST_CASE("means and variances halfway between two doubles go to the even one, just beside not") {
+TEST_CASE("Means and variances halfway between two doubles go to the even one, just beside not") {
   // mean = odd / 2^k with 54 bits: a tie; and one part in 2^100 away from it.
   data::Random random(2);
   for (int i = 0; i < 2000; ++i) {
@@ -137,7 +136,7 @@ TEST_CASE("means and variances halfway between two doubles go to the even one, j
   }
 }
 
-TEST_CASE("sums merge in any order and grouping") {
+TEST_CASE("Sums merge in any order and grouping") {
   for (const Dtype dtype : {Dtype::float16, Dtype::float32, Dtype::float64, Dtype::int64}) {
     for (const Kind kind : {Kind::normal, Kind::whole_range, Kind::cancellation, Kind::extremes}) {
       const View view{97, 3, 5};
@@ -169,63 +168,11 @@ TEST_CASE("sums merge in any order and grouping") {
   }
 }
 
-TEST_CASE("sums of other channels and counts beyond 2^64 are refused") {
-  bn::Sums two{4, std::vector<bn::Dyadic>(2), std::vector<bn::Dyadic>(2)};
-  const bn::Sums three{4, std::vector<bn::Dyadic>(3), std::vector<bn::Dyadic>(3)};
-  REQUIRE_THROWS_AS(two += three, std::invalid_argument);
-  bn::Sums many = two;
-  many.count = std::numeric_limits<std::uint64_t>::max() - 3;
-  REQUIRE_THROWS_AS(two += many, std::invalid_argument);
-  many.count = std::numeric_limits<std::uint64_t>::max() - 4;
-  REQUIRE_NOTHROW(two += many);
-}
-
-TEST_CASE("no values have no statistics, one value has no unbiased variance") {
+TEST_CASE("No values have no statistics, one value has no unbiased variance") {
   bn::Sums sums{0, std::vector<bn::Dyadic>(2), std::vector<bn::Dyadic>(2)};
   REQUIRE_THROWS_AS(bn::statistics(sums), std::invalid_argument);
   sums.count = 1;
   const bn::Statistics one = bn::statistics(sums);
   REQUIRE(one.var[0] == 0);
   REQUIRE(std::isnan(one.var_unbiased[0]));
-  bn::RunningStatistics running{{0, 0}, {1, 1}, 0};
-  bn::Momentum unbiased;
-  unbiased.running_var_estimator = bn::VarEstimator::unbiased;
-  REQUIRE_THROWS_AS(bn::update(running, one, unbiased), bn::RangeError);
-  REQUIRE(running.num_batches_tracked == 0);
-}
-
-TEST_CASE("running statistics are updated in double, each operation rounded, as written") {
-  data::Random random(6);
-  const View view{40, 3, 2};
-  const Array x = data::make(Dtype::float64, view, Kind::normal, 1);
-  data::ArraySource source(x);
-  const bn::Statistics batch = bn::statistics(bn::sums(view, source));
-  for (const auto estimator : {bn::VarEstimator::biased, bn::VarEstimator::unbiased}) {
-    for (const auto weights : {bn::MomentumWeights::running, bn::MomentumWeights::batch}) {
-      for (const std::optional<double> value :
-           {std::optional<double>(0.9), std::optional<double>(0.1), std::optional<double>(0.0),
-            std::optional<double>(1.0), std::optional<double>()}) {
-        bn::RunningStatistics running{{random.unit(), 1, 2}, {random.unit(), 3, 4}, 7};
-        const bn::RunningStatistics old = running;
-        bn::update(running, batch, {value, weights, estimator});
-        REQUIRE(running.num_batches_tracked == 8);
-        const double given = value.value_or(0);
-        const double w = !value                                    ? 1 - 1.0 / 8
-                         : weights == bn::MomentumWeights::running ? given
-                                                                   : 1 - given;
-        const double v = value && weights == bn::MomentumWeights::batch ? given : 1 - w;
-        const auto& var = estimator == bn::VarEstimator::biased ? batch.var : batch.var_unbiased;
-        for (std::size_t c = 0; c < 3; ++c) {
-          const volatile double kept = w * old.running_mean[c];
-          const volatile double added = v * batch.mean[c];
-          REQUIRE(support::same_bits(running.running_mean[c], kept + added));
-          const volatile double kept_var = w * old.running_var[c];
-          const volatile double added_var = v * var[c];
-          REQUIRE(support::same_bits(running.running_var[c], kept_var + added_var));
-        }
-      }
-    }
-  }
-  bn::RunningStatistics other{{0}, {1}, 0};
-  REQUIRE_THROWS_AS(bn::update(other, batch, {}), std::invalid_argument);
 }

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "bn/arrays/machine.hpp"
 #include "bn/backward.hpp"
 #include "bn/exact/dyadic.hpp"
 #include "bn/forward.hpp"
@@ -65,6 +67,26 @@ inline std::string text(const bn::View& view) {
 
 inline bn::Tile whole(const bn::View& view) {
   return {{0, view.outer}, {0, view.channel}, {0, view.inner}};
+}
+
+/// Machines that results must not depend on: this one, and others described by their caches and
+/// cores.
+inline std::vector<bn::Machine> machines() {
+  constexpr std::size_t kKiB = 1024;
+  std::vector<bn::Machine> all{bn::this_machine()};
+  for (const auto& [core_cache, cores] :
+       {std::pair{256 * kKiB, 2U}, {1024 * kKiB, 1U}, {4096 * kKiB, 64U}, {0 * kKiB, 2U}}) {
+    bn::Machine machine;
+    machine.core_cache = core_cache;
+    machine.cores = cores;
+    all.push_back(machine);
+  }
+  return all;
+}
+
+inline std::string text(const bn::Machine& machine) {
+  return std::to_string(machine.core_cache >> 10) + " KiB, " + std::to_string(machine.cores) +
+         " cores";
 }
 
 /// A layer's parameters: something else for every channel.

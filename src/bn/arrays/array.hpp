@@ -18,7 +18,13 @@ struct Rows {
 struct MutableRows {
   std::byte* data = nullptr;
   std::size_t stride = 0;
-  bool past_caches = false;  ///< of an array so large that no cache keeps what is written
+  bool non_temporal = false;  ///< of an array so large that no cache keeps what is written
+};
+
+/// A tile's values.
+struct Block {
+  Dtype dtype{};
+  Rows rows;
 };
 
 /// An array that can be read a tile at a time.

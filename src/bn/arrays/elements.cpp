@@ -98,10 +98,10 @@ const double* widen<double>(Dtype dtype, const std::byte* elements, std::size_t 
   }
 }
 
-double seen_from(Origin origin, Dtype dtype, const std::byte* element) {
-  if (fits_double(dtype)) return as_double(dtype, element) * origin.factor;
-  const Int128 value = decode(dtype, element).value - static_cast<Int128>(origin.pivot);
-  return static_cast<double>(value) * origin.factor;
+double rescaled(Rescaling rescaling, Dtype dtype, const std::byte* element) {
+  if (fits_double(dtype)) return as_double(dtype, element) * rescaling.factor;
+  const Int128 value = decode(dtype, element).value - static_cast<Int128>(rescaling.shift);
+  return static_cast<double>(value) * rescaling.factor;
 }
 
 Decoded decode(Dtype dtype, const std::byte* element) {

@@ -27,18 +27,18 @@ template <>
 [[nodiscard]] const double* widen<double>(Dtype dtype, const std::byte* elements, std::size_t n,
                                           double* scratch);
 
-/// An exact change of variable, (element - pivot) * factor, after which double arithmetic does: it
-/// brings integers of eight bytes near their mean, doubles up from where the low part of their mean
-/// would underflow, and any elements down whose multiplier would underflow.
-struct Origin {
-  double pivot = 0;   ///< an integer; 0 for all but the integers of eight bytes
+/// An exact change of variable, (element - shift) * factor, after which double arithmetic is good
+/// enough: it brings integers of eight bytes near their mean, doubles up from where the low part of
+/// their mean would underflow, and any elements down whose multiplier would underflow.
+struct Rescaling {
+  double shift = 0;   ///< an integer; 0 for all but the integers of eight bytes
   double factor = 1;  ///< a power of two
 
-  friend bool operator==(const Origin&, const Origin&) = default;
+  friend bool operator==(const Rescaling&, const Rescaling&) = default;
 };
 
-/// An element seen from there, rounded to double.
-[[nodiscard]] double seen_from(Origin origin, Dtype dtype, const std::byte* element);
+/// A rescaled element, rounded to double.
+[[nodiscard]] double rescaled(Rescaling rescaling, Dtype dtype, const std::byte* element);
 
 /// A finite element as value * 2^exponent; |value| < 2^65. The exponent is 0 for zero, at least
 /// -149 - 52 for other values of a dtype that fits_float(), and at least -1074 for all.

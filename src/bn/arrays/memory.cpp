@@ -4,8 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include "bn/passes/blocking.hpp"
-
 namespace bn {
 
 bool Strided::contiguous(Order order) const {
@@ -18,8 +16,11 @@ bool Strided::contiguous(Order order) const {
   return true;
 }
 
-StridedArray::StridedArray(Strided memory, Order order)
-    : memory_(std::move(memory)), order_(order), in_place_(memory_.contiguous(order)) {}
+StridedArray::StridedArray(Strided memory, Order order, const Machine& machine)
+    : memory_(std::move(memory)),
+      order_(order),
+      in_place_(memory_.contiguous(order)),
+      last_cache_(machine.last_cache) {}
 
 // use(address, index): every element of the tile, in the order of its rows.
 template <class Use>
@@ -65,13 +66,12 @@ Rows StridedArray::load(const View& view, const Tile& tile, std::byte* scratch) 
 }
 
 MutableRows StridedArray::place(const View& view, const Tile& tile, std::byte* scratch) {
-  constexpr std::size_t kMostCached = 2 * kLastCache;
   const std::size_t size = item_size(memory_.dtype);
   if (in_place_) {
     const bool aligned = reinterpret_cast<std::uintptr_t>(memory_.data) % size == 0;
     return {.data = memory_.data + tile.position(view, 0) * size,
             .stride = view.channel * view.inner * size,
-            .past_caches = aligned && view.size() * size > kMostCached};
+            .non_temporal = aligned && view.size() * size > 2 * last_cache_};
   }
   return {.data = scratch, .stride = tile.row_size() * size};
 }

@@ -9,6 +9,7 @@
 
 #include "bn/arrays/array.hpp"
 #include "bn/arrays/dtype.hpp"
+#include "bn/arrays/machine.hpp"
 #include "bn/arrays/view.hpp"
 
 namespace bn {
@@ -28,8 +29,9 @@ struct Strided {
 /// tile at a time is gathered and scattered.
 class StridedArray : public Source, public Sink {
  public:
-  /// `order`: of the view that it will be asked for.
-  StridedArray(Strided memory, Order order);
+  /// `order`: of the view that it will be asked for. An array larger than two of the machine's last
+  /// caches is written by non-temporal stores.
+  StridedArray(Strided memory, Order order, const Machine& machine = this_machine());
 
   [[nodiscard]] Dtype dtype() const override { return memory_.dtype; }
   [[nodiscard]] bool sequential() const override { return false; }
@@ -45,6 +47,7 @@ class StridedArray : public Source, public Sink {
   Strided memory_;
   Order order_;
   bool in_place_;
+  std::size_t last_cache_;
 };
 
 /// Anything of xtensor's that has memory of its own or points into some: not a lazy expression.

@@ -22,7 +22,7 @@ struct View {
   std::size_t channel = 0;
   std::size_t inner = 0;
 
-  /// Values a channel, m in the formulas.
+  /// Values per channel, m in the formulas.
   [[nodiscard]] std::size_t m() const { return outer * inner; }
   [[nodiscard]] std::size_t size() const { return outer * channel * inner; }
 

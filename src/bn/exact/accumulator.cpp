@@ -21,7 +21,7 @@ void Accumulator<kLowest, kHighest>::carry() {
 template <int kLowest, int kHighest>
 Accumulator<kLowest, kHighest>& Accumulator<kLowest, kHighest>::operator+=(
     const Accumulator& other) {
-  if (waiting_ + std::uint64_t{other.waiting_} >= kMostWaiting) carry();
+  if (waiting_ + std::uint64_t{other.waiting_} >= kMaxWaiting) carry();
   for (std::size_t i = other.begin_; i < other.end_; ++i) limbs_[i] += other.limbs_[i];
   begin_ = std::min(begin_, other.begin_);
   end_ = std::max(end_, other.end_);

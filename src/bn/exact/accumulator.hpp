@@ -1,4 +1,4 @@
-// A sum of floating-point values that never rounds: a wide fixed-point number a channel.
+// A sum of floating-point values that never rounds: a wide fixed-point number per channel.
 #pragma once
 
 #include <array>
@@ -41,7 +41,7 @@ class Accumulator {
   // Exponent of limb 0: partial sums may be counted in units finer than their last bit.
   static constexpr int kBase = (kLowest - 64) & ~31;
   static constexpr std::size_t kLimbs = static_cast<std::size_t>((kHighest + 64 - kBase) / 32 + 4);
-  static constexpr std::uint32_t kMostWaiting = 1U << 30;
+  static constexpr std::uint32_t kMaxWaiting = 1U << 30;
 
   struct Place {
     std::size_t limb;
@@ -54,7 +54,7 @@ class Accumulator {
     const auto first = static_cast<std::size_t>(offset >> 5);
     if (first < begin_) begin_ = static_cast<std::uint16_t>(first);
     if (first + width > end_) end_ = static_cast<std::uint16_t>(first + width);
-    if (++waiting_ >= kMostWaiting) carry();
+    if (++waiting_ >= kMaxWaiting) carry();
     return {first, offset & 31};
   }
 

@@ -1,5 +1,6 @@
-// Arithmetic on pairs of doubles: for the few values a channel that have to be better than a
-// double. T. J. Dekker, "A floating-point technique for extending the available precision" (1971).
+// Arithmetic on pairs of doubles: for the few values per channel that have to be better than
+// a double. T. J. Dekker, "A floating-point technique for extending the available precision"
+// (1971).
 //
 // Not for users: the same inline functions compiled with their flags could round differently.
 #pragma once
@@ -11,20 +12,20 @@
 namespace bn {
 
 /// a + b, exactly.
-inline DoubleDouble exact_sum(double a, double b) {
+inline DoubleDouble two_sum(double a, double b) {
   const double s = a + b;
   const double b_part = s - a;
   return {s, (a - (s - b_part)) + (b - b_part)};
 }
 
 /// a * b, exactly unless it underflows.
-inline DoubleDouble exact_product(double a, double b) {
+inline DoubleDouble two_prod(double a, double b) {
   const double p = a * b;
   return {p, std::fma(a, b, -p)};
 }
 
 /// hi + lo, the lesser one second. An infinite hi stays alone.
-inline DoubleDouble normalised(double hi, double lo) {
+inline DoubleDouble fast_two_sum(double hi, double lo) {
   const double s = hi + lo;
   return {s, std::isfinite(s) ? lo - (s - hi) : 0};
 }
@@ -33,23 +34,23 @@ inline DoubleDouble normalised(double hi, double lo) {
 // differences, of their larger operand, as long as nothing under- or overflows.
 
 inline DoubleDouble operator+(DoubleDouble a, double b) {
-  const DoubleDouble s = exact_sum(a.hi, b);
-  return normalised(s.hi, s.lo + a.lo);
+  const DoubleDouble s = two_sum(a.hi, b);
+  return fast_two_sum(s.hi, s.lo + a.lo);
 }
 
 inline DoubleDouble operator/(DoubleDouble a, double b) {
   const double q = a.hi / b;
-  return normalised(q, (std::fma(-q, b, a.hi) + a.lo) / b);
+  return fast_two_sum(q, (std::fma(-q, b, a.hi) + a.lo) / b);
 }
 
 inline DoubleDouble operator*(DoubleDouble a, double b) {
-  const DoubleDouble p = exact_product(a.hi, b);
-  return normalised(p.hi, p.lo + a.lo * b);
+  const DoubleDouble p = two_prod(a.hi, b);
+  return fast_two_sum(p.hi, p.lo + a.lo * b);
 }
 
 inline DoubleDouble operator*(DoubleDouble a, DoubleDouble b) {
-  const DoubleDouble p = exact_product(a.hi, b.hi);
-  return normalised(p.hi, p.lo + (a.hi * b.lo + a.lo * b.hi));
+  const DoubleDouble p = two_prod(a.hi, b.hi);
+  return fast_two_sum(p.hi, p.lo + (a.hi * b.lo + a.lo * b.hi));
 }
 
 /// 1 / sqrt(v), v > 0.
@@ -61,9 +62,9 @@ inline DoubleDouble inverse_sqrt(DoubleDouble v) {
   const DoubleDouble scaled{std::ldexp(v.hi, -exponent), std::ldexp(v.lo, -exponent)};
   // One Newton step, r + r * (1 - v * r^2) / 2, doubles the digits of r.
   const double r = 1 / std::sqrt(scaled.hi);
-  const DoubleDouble v_r2 = scaled * exact_product(r, r);
+  const DoubleDouble v_r2 = scaled * two_prod(r, r);
   const double residual = (1 - v_r2.hi) - v_r2.lo;
-  const DoubleDouble refined = normalised(r, r * residual / 2);
+  const DoubleDouble refined = fast_two_sum(r, r * residual / 2);
   return {std::ldexp(refined.hi, -exponent / 2), std::ldexp(refined.lo, -exponent / 2)};
 }
 

@@ -16,8 +16,8 @@ namespace bn {
 namespace {
 
 // Bounds for what parse() accepts: beyond any sum of 2^64 products of two doubles.
-constexpr std::size_t kMostDigits = 1200;
-constexpr int kMostExponent = 4400;
+constexpr std::size_t kMaxDigits = 1200;
+constexpr int kMaxExponent = 4400;
 
 // Bits of a quotient before it is rounded: hi takes 53 of them, lo what is left.
 constexpr int kQuotientBits = 120;
@@ -59,7 +59,7 @@ DoubleDouble approximate(const Dyadic& value) {
   const auto hi = static_cast<double>(static_cast<std::uint64_t>(top >> 75));
   const auto lo = static_cast<double>(static_cast<std::uint64_t>(top << 53 >> 75));
   const double sign = value.integer().sign() < 0 ? -1 : 1;
-  return normalised(sign * std::ldexp(hi, exponent + 75), sign * std::ldexp(lo, exponent + 22));
+  return fast_two_sum(sign * std::ldexp(hi, exponent + 75), sign * std::ldexp(lo, exponent + 22));
 }
 
 // Whether every number within `error` of a rounds to a.hi.
@@ -74,9 +74,9 @@ std::optional<DoubleDouble> fast_quotient(const Dyadic& numerator, std::uint64_t
                                           std::uint64_t b) {
   constexpr std::uint64_t kExactDouble = std::uint64_t{1} << 53;
   constexpr int kFar = 400;
-  constexpr unsigned kMostLimbs = 6;
+  constexpr unsigned kMaxLimbs = 6;
   if (a > kExactDouble || b > kExactDouble || std::abs(numerator.exponent()) > kFar ||
-      numerator.integer().backend().size() > kMostLimbs) {
+      numerator.integer().backend().size() > kMaxLimbs) {
     return std::nullopt;
   }
   const DoubleDouble result =
@@ -150,14 +150,13 @@ Dyadic Dyadic::parse(std::string_view text) {
   if (!rest.starts_with("0x")) throw fail();
   rest.remove_prefix(2);
   const std::size_t digits = std::min(rest.find_first_not_of("0123456789abcdef"), rest.size());
-  if (digits == 0 || digits > kMostDigits || digits == rest.size() || rest[digits] != 'p')
+  if (digits == 0 || digits > kMaxDigits || digits == rest.size() || rest[digits] != 'p')
     throw fail();
   Integer integer("0x" + std::string(rest.substr(0, digits)));
   int exponent = 0;
   const char* end = rest.data() + rest.size();
   const auto [stop, status] = std::from_chars(rest.data() + digits + 1, end, exponent);
-  if (status != std::errc() || stop != end || exponent < -kMostExponent ||
-      exponent > kMostExponent) {
+  if (status != std::errc() || stop != end || exponent < -kMaxExponent || exponent > kMaxExponent) {
     throw fail();
   }
   Dyadic value(negative ? Integer(-integer) : integer, exponent);

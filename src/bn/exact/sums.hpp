@@ -11,7 +11,7 @@ namespace bn {
 /// The exact sums of every channel; all statistics come from these. Mergeable: the sums of two sets
 /// of values add up to the sums of their union, whatever the order.
 struct Sums {
-  std::uint64_t count = 0;          ///< m, values a channel
+  std::uint64_t count = 0;          ///< m, values per channel
   std::vector<Dyadic> sum;          ///< sum x, shape (C,)
   std::vector<Dyadic> sum_squares;  ///< sum x^2, shape (C,)
 

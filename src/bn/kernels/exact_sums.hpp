@@ -6,20 +6,25 @@
 namespace bn::kernels::BN_KERNEL_SET {
 namespace {
 
-// Every lane holds sums that are integers of at most 53 bits on a fixed grid, so that additions do
-// not round, or round off what another sum then takes.
-
+// Why sums within the window are exact. Every lane holds sums that are integers of at most 53 bits
+// on a fixed grid, so that additions do not round, or round off what another sum then takes.
+//
+// float: it has 24 bits and spans 24 + 20 within the window: x itself is on the grid 2^(e - 43),
+// and 2^8 of them fit. A product is less than 2^(e + 2) and a multiple of 2^(e - 86), e = e_x +
+// e_dy. One sum takes what is above 2^(e - 41): it starts at a constant whose last bit is that, so
+// that every addition rounds to this grid, and 2^8 times 2^43 units leave its exponent as it is.
+// The other sum takes what the first one lost or gained by rounding, at most 2^44 units of its own
+// at a time.
+//
+// double: scaled below 1, it spans 53 + 18 bits within the window: three parts of at most 2^23
+// units of 2^-23, 2^-47 and 2^-71. Products of parts have at most 2^46 units; the worst sum of
+// them, the middle one, gains 3 of those at a time, and 2^5 times that fit.
 template <class Real>
-struct Lanes;
+struct PartialSums;
 
-// A float has 24 bits and spans 24 + 20 within the window: x itself is on the grid 2^(e - 43), and
-// 2^8 of them fit. A product is less than 2^(e + 2) and a multiple of 2^(e - 86), e = e_x + e_dy.
-// One sum takes what is above 2^(e - 41): it starts at a magic, so that every addition rounds to
-// this grid, and 2^8 times 2^43 units leave its exponent as it is. The other sum takes what the
-// first one lost or gained by rounding, at most 2^44 units of its own at a time.
 template <>
-struct Lanes<float> {
-  static constexpr size_t kMostAdditions = 256;
+struct PartialSums<float> {
+  static constexpr size_t kMaxAdditions = 256;
   static constexpr size_t kSums = sizeof(Grid<float>::sum) / sizeof(int);
   static constexpr size_t kProducts = sizeof(Grid<float>::product) / sizeof(int);
   using Parts = Doubles;
@@ -28,28 +33,25 @@ struct Lanes<float> {
   Doubles product[kProducts];
 
   static double scale(int) { return 1; }
-  static double magic(int e) { return 1.5 * power_of_two(52 + Grid<float>::product[0] + e); }
+  static double start(int e) { return 1.5 * power_of_two(52 + Grid<float>::product[0] + e); }
   // unit(e) * sum_unit(t) is one over the unit of term t: two factors, for unit(e) to be looked up
   // once a column.
   static double unit(int e) { return power_of_two(-e); }
   static double sum_unit(size_t t) { return power_of_two(-Grid<float>::sum[t]); }
   static double product_unit(size_t t) { return power_of_two(-Grid<float>::product[t]); }
 
-  static inline __attribute__((always_inline)) Parts split(Doubles x, Doubles) { return x; }
-  inline __attribute__((always_inline)) void add(Parts x) { sum[0] += x; }
-  inline __attribute__((always_inline)) void add_product(Parts x, Parts y) {
+  static BN_INLINE Parts split(Doubles x, Doubles) { return x; }
+  BN_INLINE void add(Parts x) { sum[0] += x; }
+  BN_INLINE void add_product(Parts x, Parts y) {
     const Doubles before = product[0];
     product[0] = add_exact_product(before, x, y);
     product[1] += add_exact_product(before - product[0], x, y);
   }
 };
 
-// A double, scaled below 1, spans 53 + 18 bits within the window: three parts of at most 2^23 units
-// of 2^-23, 2^-47 and 2^-71. Products of parts have at most 2^46 units; the worst sum of them, the
-// middle one, gains 3 of those at a time, and 2^5 times that fit.
 template <>
-struct Lanes<double> {
-  static constexpr size_t kMostAdditions = 32;
+struct PartialSums<double> {
+  static constexpr size_t kMaxAdditions = 32;
   static constexpr size_t kSums = sizeof(Grid<double>::sum) / sizeof(int);
   static constexpr size_t kProducts = sizeof(Grid<double>::product) / sizeof(int);
   struct Parts {
@@ -62,29 +64,29 @@ struct Lanes<double> {
   Doubles product[kProducts];
 
   static double scale(int e) { return power_of_two(-(e + 1)); }
-  static double magic(int) { return 0; }
+  static double start(int) { return 0; }
   static double unit(int) { return 1; }
   static double sum_unit(size_t t) { return power_of_two(1 - Grid<double>::sum[t]); }
   static double product_unit(size_t t) { return power_of_two(2 - Grid<double>::product[t]); }
 
-  static inline __attribute__((always_inline)) Parts split(Doubles x, Doubles scale) {
-    // (v + magic) - magic rounds v to the grid whose unit is the last bit of magic.
-    constexpr double kMagicA = 1.5 * (1ULL << (52 - 23));
-    constexpr double kMagicB = 1.5 * (1ULL << (52 - 47));
+  static BN_INLINE Parts split(Doubles x, Doubles scale) {
+    // (v + constant) - constant rounds v to the grid whose unit is the last bit of the constant.
+    constexpr double kRoundA = 1.5 * (1ULL << (52 - 23));
+    constexpr double kRoundB = 1.5 * (1ULL << (52 - 47));
     const Doubles v = x * scale;
     Parts parts;
-    parts.a = (v + kMagicA) - kMagicA;
+    parts.a = (v + kRoundA) - kRoundA;
     const Doubles rest = v - parts.a;
-    parts.b = (rest + kMagicB) - kMagicB;
+    parts.b = (rest + kRoundB) - kRoundB;
     parts.c = rest - parts.b;
     return parts;
   }
-  inline __attribute__((always_inline)) void add(const Parts& x) {
+  BN_INLINE void add(const Parts& x) {
     sum[0] += x.a;
     sum[1] += x.b;
     sum[2] += x.c;
   }
-  inline __attribute__((always_inline)) void add_product(const Parts& x, const Parts& y) {
+  BN_INLINE void add_product(const Parts& x, const Parts& y) {
     const auto add = [&](size_t t, Doubles a, Doubles b) {
       product[t] = add_exact_product(product[t], a, b);
     };
@@ -101,38 +103,38 @@ struct Lanes<double> {
 };
 
 template <class Real>
-constexpr size_t kChunk = Lanes<Real>::kMostAdditions* kStep;
+constexpr size_t kChunk = PartialSums<Real>::kMaxAdditions* kStep;
 
 // Extremes of the values of every lane. Twice the bits lose the sign; less 1, zero is the largest.
 template <class Real>
-struct Tracker {
+struct MagnitudeRange {
   using Vector = typename bit_vector<Real>::type;
   static constexpr size_t kWidth = BN_VECTOR_BYTES / sizeof(Real);
   static constexpr size_t kVectors = kStep / kWidth;
 
   Vector largest[kVectors];
-  Vector smallest_less_1[kVectors];
+  Vector smallest_minus_one[kVectors];
 
-  inline __attribute__((always_inline)) void start() {
+  BN_INLINE void start() {
     for (size_t v = 0; v < kVectors; ++v) {
       largest[v] = Vector{};
-      smallest_less_1[v] = ~Vector{};
+      smallest_minus_one[v] = ~Vector{};
     }
   }
 
-  inline __attribute__((always_inline)) void add(const Real* p) {
+  BN_INLINE void add(const Real* p) {
     for (size_t v = 0; v < kVectors; ++v) {
       Vector bits;
       __builtin_memcpy(&bits, p + v * kWidth, sizeof bits);
       bits += bits;
       largest[v] = bits > largest[v] ? bits : largest[v];
       bits -= 1;
-      smallest_less_1[v] = bits < smallest_less_1[v] ? bits : smallest_less_1[v];
+      smallest_minus_one[v] = bits < smallest_minus_one[v] ? bits : smallest_minus_one[v];
     }
   }
 
   [[nodiscard]] Extremes<Real> lane(size_t l) const {
-    return {largest[l / kWidth][l % kWidth] >> 1, smallest_less_1[l / kWidth][l % kWidth] >> 1};
+    return {largest[l / kWidth][l % kWidth] >> 1, smallest_minus_one[l / kWidth][l % kWidth] >> 1};
   }
 
   [[nodiscard]] Extremes<Real> all() const {
@@ -148,85 +150,57 @@ struct Tracker {
   }
 };
 
-// What a guess decides, for each vector of a step.
+// What the predicted exponents decide, for each vector of a step.
+template <size_t kArrays>
 struct Grids {
-  Doubles scale_x[kUnroll];
-  Doubles scale_dy[kUnroll];
-  Doubles magic[kUnroll];
+  Doubles scale[kArrays][kUnroll];
+  Doubles start[kUnroll];  // of the first sum of products
 };
 
-// Sums that have taken nothing yet; what the first sum of products starts at is in it to the end.
-template <class Real>
-inline __attribute__((always_inline)) void clear(Lanes<Real>* lanes, const Grids& grids) {
-  for (size_t u = 0; u < kUnroll; ++u) lanes[u] = {{}, {grids.magic[u]}};
-}
+// The sums of kArrays arrays over steps of kStep values, along a run or of columns side by side.
+template <class Real, size_t kArrays>
+struct SumState {
+  PartialSums<Real> sums[kUnroll];
+  MagnitudeRange<Real> range[kArrays];
 
-// The state of sum x and sum x^2 over steps of kStep values (along a run, or columns side by side).
-template <class Real>
-struct Moments {
-  Lanes<Real> lanes[kUnroll];
-  Tracker<Real> tracker;
-
-  inline __attribute__((always_inline)) void start(const Grids& grids) {
-    clear(lanes, grids);
-    tracker.start();
+  // What the first sum of products starts at is in it to the end.
+  BN_INLINE void start(const Grids<kArrays>& grids) {
+    for (size_t u = 0; u < kUnroll; ++u) sums[u] = {{}, {grids.start[u]}};
+    for (size_t a = 0; a < kArrays; ++a) range[a].start();
   }
 
-  inline __attribute__((always_inline)) void add(const Real* x, const Grids& grids) {
-    tracker.add(x);
+  BN_INLINE void add(const Real* const (&values)[kArrays], const Grids<kArrays>& grids) {
+    for (size_t a = 0; a < kArrays; ++a) range[a].add(values[a]);
     for (size_t u = 0; u < kUnroll; ++u) {
-      const auto parts = Lanes<Real>::split(load(x + u * kLanes), grids.scale_x[u]);
-      lanes[u].add(parts);
-      lanes[u].add_product(parts, parts);
-    }
-  }
-};
-
-// The same for sum dy and sum dy * x.
-template <class Real>
-struct Products {
-  Lanes<Real> lanes[kUnroll];
-  Tracker<Real> x_tracker;
-  Tracker<Real> dy_tracker;
-
-  inline __attribute__((always_inline)) void start(const Grids& grids) {
-    clear(lanes, grids);
-    x_tracker.start();
-    dy_tracker.start();
-  }
-
-  inline __attribute__((always_inline)) void add(const Real* x, const Real* dy,
-                                                 const Grids& grids) {
-    x_tracker.add(x);
-    dy_tracker.add(dy);
-    for (size_t u = 0; u < kUnroll; ++u) {
-      const auto parts_x = Lanes<Real>::split(load(x + u * kLanes), grids.scale_x[u]);
-      const auto parts_dy = Lanes<Real>::split(load(dy + u * kLanes), grids.scale_dy[u]);
-      lanes[u].add(parts_dy);
-      lanes[u].add_product(parts_x, parts_dy);
+      typename PartialSums<Real>::Parts parts[kArrays];
+      for (size_t a = 0; a < kArrays; ++a) {
+        parts[a] = PartialSums<Real>::split(load(values[a] + u * kLanes), grids.scale[a][u]);
+      }
+      sums[u].add(parts[kArrays - 1]);
+      sums[u].add_product(parts[0], parts[kArrays - 1]);
     }
   }
 };
 
 // Grids of kStep columns, or of one run whose exponents are all the same.
-template <class Real>
-inline __attribute__((always_inline)) Grids make_grids(const int* e_x, const int* e_dy,
-                                                       size_t columns) {
-  Grids grids;
+template <class Real, size_t kArrays>
+BN_INLINE Grids<kArrays> make_grids(const int* const (&e)[kArrays], size_t columns) {
+  Grids<kArrays> grids;
   for (size_t u = 0; u < kUnroll; ++u) {
     const auto at = [&](size_t l) { return columns == 1 ? 0 : u * kLanes + l; };
-    grids.scale_x[u] = each_lane([&](size_t l) { return Lanes<Real>::scale(e_x[at(l)]); });
-    grids.scale_dy[u] = each_lane([&](size_t l) { return Lanes<Real>::scale(e_dy[at(l)]); });
-    grids.magic[u] =
-        each_lane([&](size_t l) { return Lanes<Real>::magic(e_x[at(l)] + e_dy[at(l)]); });
+    for (size_t a = 0; a < kArrays; ++a) {
+      grids.scale[a][u] =
+          each_lane([&](size_t l) { return PartialSums<Real>::scale(e[a][at(l)]); });
+    }
+    grids.start[u] = each_lane(
+        [&](size_t l) { return PartialSums<Real>::start(e[0][at(l)] + e[kArrays - 1][at(l)]); });
   }
   return grids;
 }
 
 template <class Real>
-inline __attribute__((always_inline)) Doubles product_sum(const Lanes<Real>& lanes, size_t t,
-                                                          Doubles magic) {
-  return t == 0 ? lanes.product[0] - magic : lanes.product[t];
+BN_INLINE Doubles product_sum(const PartialSums<Real>& sums, size_t t, Doubles start) {
+  return t == 0 ? sums.product[0] - start : sums.product[t];
 }
 
 inline int64_t total(Integers lanes) {
@@ -235,94 +209,85 @@ inline int64_t total(Integers lanes) {
   return sum;
 }
 
-// Sums of lanes are at most 2^53 where the guesses were right; otherwise anything that can be added
-// up.
-template <class Real>
-void collect(const Lanes<Real>* lanes, const Grids& grids, int e_sum, int e_product, int64_t* sum,
-             int64_t* products) {
-  const double sum_unit = Lanes<Real>::unit(e_sum);
-  const double product_unit = Lanes<Real>::unit(e_product);
-  for (size_t t = 0; t < Lanes<Real>::kSums; ++t) {
-    const double unit = sum_unit * Lanes<Real>::sum_unit(t);
+// Sums of lanes are at most 2^53 where the predictions were right; otherwise anything that can be
+// added up.
+template <class Real, size_t kArrays>
+void collect(const SumState<Real, kArrays>& state, const Grids<kArrays>& grids, const int* e,
+             int64_t* sum, int64_t* products) {
+  const double sum_unit = PartialSums<Real>::unit(e[kArrays - 1]);
+  const double product_unit = PartialSums<Real>::unit(e[0] + e[kArrays - 1]);
+  for (size_t t = 0; t < PartialSums<Real>::kSums; ++t) {
+    const double unit = sum_unit * PartialSums<Real>::sum_unit(t);
     Integers integers{};
-    for (size_t u = 0; u < kUnroll; ++u) integers += to_integers(lanes[u].sum[t] * unit);
+    for (size_t u = 0; u < kUnroll; ++u) integers += to_integers(state.sums[u].sum[t] * unit);
     sum[t] = total(integers);
   }
-  for (size_t t = 0; t < Lanes<Real>::kProducts; ++t) {
-    const double unit = product_unit * Lanes<Real>::product_unit(t);
+  for (size_t t = 0; t < PartialSums<Real>::kProducts; ++t) {
+    const double unit = product_unit * PartialSums<Real>::product_unit(t);
     Integers integers{};
     for (size_t u = 0; u < kUnroll; ++u) {
-      integers += to_integers(product_sum(lanes[u], t, grids.magic[u]) * unit);
+      integers += to_integers(product_sum(state.sums[u], t, grids.start[u]) * unit);
     }
     products[t] = total(integers);
   }
 }
 
-template <class Real>
-void collect_columns(const Lanes<Real>* lanes, const Grids& grids, const int* e_sum, const int* e_x,
-                     const int* e_dy, size_t width, int64_t* sum, int64_t* products) {
+// The same for kStep columns of `width`.
+template <class Real, size_t kArrays>
+void collect_columns(const SumState<Real, kArrays>& state, const Grids<kArrays>& grids,
+                     const int* const (&e)[kArrays], size_t width, int64_t* sum,
+                     int64_t* products) {
   const auto store = [](Integers integers, int64_t* to) {
     __builtin_memcpy(to, &integers, sizeof integers);
   };
   for (size_t u = 0; u < kUnroll; ++u) {
     const size_t c = u * kLanes;
-    const Doubles sum_unit = each_lane([&](size_t l) { return Lanes<Real>::unit(e_sum[c + l]); });
+    const int* e_first = e[0] + c;
+    const int* e_last = e[kArrays - 1] + c;
+    const Doubles sum_unit =
+        each_lane([&](size_t l) { return PartialSums<Real>::unit(e_last[l]); });
     const Doubles product_unit =
-        each_lane([&](size_t l) { return Lanes<Real>::unit(e_x[c + l] + e_dy[c + l]); });
-    for (size_t t = 0; t < Lanes<Real>::kSums; ++t) {
-      const Doubles unit = sum_unit * Lanes<Real>::sum_unit(t);
-      store(to_integers(lanes[u].sum[t] * unit), sum + t * width + c);
+        each_lane([&](size_t l) { return PartialSums<Real>::unit(e_first[l] + e_last[l]); });
+    for (size_t t = 0; t < PartialSums<Real>::kSums; ++t) {
+      const Doubles unit = sum_unit * PartialSums<Real>::sum_unit(t);
+      store(to_integers(state.sums[u].sum[t] * unit), sum + t * width + c);
     }
-    for (size_t t = 0; t < Lanes<Real>::kProducts; ++t) {
-      const Doubles unit = product_unit * Lanes<Real>::product_unit(t);
-      store(to_integers(product_sum(lanes[u], t, grids.magic[u]) * unit), products + t * width + c);
+    for (size_t t = 0; t < PartialSums<Real>::kProducts; ++t) {
+      const Doubles unit = product_unit * PartialSums<Real>::product_unit(t);
+      store(to_integers(product_sum(state.sums[u], t, grids.start[u]) * unit),
+            products + t * width + c);
     }
   }
 }
 
-template <class Real>
-Extremes<Real> moments(const Real* x, size_t n, int e, int64_t* sum, int64_t* sum_squares) {
-  const Grids grids = make_grids<Real>(&e, &e, 1);
-  Moments<Real> state;
+template <class Real, size_t kArrays>
+void along_run(const Real* const* values, size_t n, const int* e, int64_t* sum, int64_t* products,
+               Extremes<Real>* extremes) {
+  const Real* next[kArrays];
+  const int* exponents[kArrays];
+  for (size_t a = 0; a < kArrays; ++a) {
+    next[a] = values[a];
+    exponents[a] = e + a;
+  }
+  const Grids<kArrays> grids = make_grids<Real>(exponents, 1);
+  SumState<Real, kArrays> state;
   state.start(grids);
-  size_t i = 0;
-  for (; i + kStep <= n; i += kStep) {
-    prefetch(x + i, kAhead<Real>);
-    state.add(x + i, grids);
+  size_t left = n;
+  for (; left >= kStep; left -= kStep) {
+    for (size_t a = 0; a < kArrays; ++a) prefetch(next[a], kAhead<Real>);
+    state.add(next, grids);
+    for (size_t a = 0; a < kArrays; ++a) next[a] += kStep;
   }
-  if (i < n) {
-    Real padded[kStep] = {};  // zeros add nothing
-    __builtin_memcpy(padded, x + i, (n - i) * sizeof(Real));
-    state.add(padded, grids);
+  if (left > 0) {
+    Real padded[kArrays][kStep] = {};  // zeros add nothing
+    for (size_t a = 0; a < kArrays; ++a) {
+      __builtin_memcpy(padded[a], next[a], left * sizeof(Real));
+      next[a] = padded[a];
+    }
+    state.add(next, grids);
   }
-  collect(state.lanes, grids, e, 2 * e, sum, sum_squares);
-  const Extremes<Real> extremes = state.tracker.all();
-  leave_vectors();
-  return extremes;
-}
-
-template <class Real>
-void products(const Real* x, const Real* dy, size_t n, int e_x, int e_dy, int64_t* sum_dy,
-              int64_t* sum_products, Extremes<Real>* extremes) {
-  const Grids grids = make_grids<Real>(&e_x, &e_dy, 1);
-  Products<Real> state;
-  state.start(grids);
-  size_t i = 0;
-  for (; i + kStep <= n; i += kStep) {
-    prefetch(x + i, kAhead<Real>);
-    prefetch(dy + i, kAhead<Real>);
-    state.add(x + i, dy + i, grids);
-  }
-  if (i < n) {
-    Real x_padded[kStep] = {};
-    Real dy_padded[kStep] = {};
-    __builtin_memcpy(x_padded, x + i, (n - i) * sizeof(Real));
-    __builtin_memcpy(dy_padded, dy + i, (n - i) * sizeof(Real));
-    state.add(x_padded, dy_padded, grids);
-  }
-  collect(state.lanes, grids, e_dy, e_x + e_dy, sum_dy, sum_products);
-  extremes[0] = state.x_tracker.all();
-  extremes[1] = state.dy_tracker.all();
+  collect(state, grids, e, sum, products);
+  for (size_t a = 0; a < kArrays; ++a) extremes[a] = state.range[a].all();
   leave_vectors();
 }
 
@@ -330,77 +295,55 @@ void products(const Real* x, const Real* dy, size_t n, int e_x, int e_dy, int64_
 // from end to end, as memory likes it, and the states stay in the first cache.
 constexpr size_t kRows = 4;
 
-template <class Real>
-void moments_columns(const Real* x, size_t stride, size_t rows, size_t width, const int* e,
-                     int64_t* sum, int64_t* sum_squares, Extremes<Real>* extremes) {
-  Moments<Real> states[kMostColumns<Real> / kStep];
-  Grids grids[kMostColumns<Real> / kStep];
+template <class Real, size_t kArrays>
+void down_columns(const Matrix<Real>* values, size_t rows, size_t width, const int* const* e,
+                  int64_t* sum, int64_t* products, Extremes<Real>* const* extremes) {
+  constexpr size_t kMaxSteps = kMaxColumns<Real> / kStep;
+  SumState<Real, kArrays> states[kMaxSteps];
+  Grids<kArrays> grids[kMaxSteps];
+  const auto exponents_from = [&](size_t c, const int*(&from)[kArrays]) {
+    for (size_t a = 0; a < kArrays; ++a) from[a] = e[a] + c;
+  };
+  const int* exponents[kArrays];
   for (size_t c = 0; c < width; c += kStep) {
-    grids[c / kStep] = make_grids<Real>(e + c, e + c, kStep);
+    exponents_from(c, exponents);
+    grids[c / kStep] = make_grids<Real>(exponents, kStep);
     states[c / kStep].start(grids[c / kStep]);
   }
-  for (size_t r = 0; r < rows; r += kRows, x += kRows * stride) {
-    const size_t count = rows - r < kRows ? rows - r : kRows;
-    for (size_t c = 0; c < width; c += kStep) {
-      Moments<Real> state = states[c / kStep];
-      const Grids& grid = grids[c / kStep];
-      if (count == kRows) {
-        for (size_t k = 0; k < kRows; ++k) {
-          prefetch(x + k * stride + c, kRows * stride);
-          state.add(x + k * stride + c, grid);
-        }
-      } else {
-        for (size_t k = 0; k < count; ++k) state.add(x + k * stride + c, grid);
-      }
-      states[c / kStep] = state;
-    }
-  }
-  for (size_t c = 0; c < width; c += kStep) {
-    const Moments<Real>& state = states[c / kStep];
-    collect_columns(state.lanes, grids[c / kStep], e + c, e + c, e + c, width, sum + c,
-                    sum_squares + c);
-    for (size_t l = 0; l < kStep; ++l) extremes[c + l] = state.tracker.lane(l);
-  }
-  leave_vectors();
-}
 
-template <class Real>
-void products_columns(const Real* x, size_t x_stride, const Real* dy, size_t dy_stride, size_t rows,
-                      size_t width, const int* e_x, const int* e_dy, int64_t* sum_dy,
-                      int64_t* sum_products, Extremes<Real>* x_extremes,
-                      Extremes<Real>* dy_extremes) {
-  Products<Real> states[kMostColumns<Real> / kStep];
-  Grids grids[kMostColumns<Real> / kStep];
-  for (size_t c = 0; c < width; c += kStep) {
-    grids[c / kStep] = make_grids<Real>(e_x + c, e_dy + c, kStep);
-    states[c / kStep].start(grids[c / kStep]);
+  const Real* row[kArrays];
+  size_t stride[kArrays];
+  for (size_t a = 0; a < kArrays; ++a) {
+    row[a] = values[a].values;
+    stride[a] = values[a].stride;
   }
-  for (size_t r = 0; r < rows; r += kRows, x += kRows * x_stride, dy += kRows * dy_stride) {
+  for (size_t r = 0; r < rows; r += kRows) {
     const size_t count = rows - r < kRows ? rows - r : kRows;
     for (size_t c = 0; c < width; c += kStep) {
-      Products<Real> state = states[c / kStep];
-      const Grids& grid = grids[c / kStep];
+      SumState<Real, kArrays> state = states[c / kStep];
+      const Grids<kArrays>& grid = grids[c / kStep];
+      const auto add_row = [&](size_t k) __attribute__((always_inline)) {
+        const Real* step[kArrays];
+        for (size_t a = 0; a < kArrays; ++a) step[a] = row[a] + k * stride[a] + c;
+        for (size_t a = 0; a < kArrays; ++a) prefetch(step[a], kRows * stride[a]);
+        state.add(step, grid);
+      };
       if (count == kRows) {
-        for (size_t k = 0; k < kRows; ++k) {
-          prefetch(x + k * x_stride + c, kRows * x_stride);
-          prefetch(dy + k * dy_stride + c, kRows * dy_stride);
-          state.add(x + k * x_stride + c, dy + k * dy_stride + c, grid);
-        }
+        for (size_t k = 0; k < kRows; ++k) add_row(k);
       } else {
-        for (size_t k = 0; k < count; ++k) {
-          state.add(x + k * x_stride + c, dy + k * dy_stride + c, grid);
-        }
+        for (size_t k = 0; k < count; ++k) add_row(k);
       }
       states[c / kStep] = state;
     }
+    for (size_t a = 0; a < kArrays; ++a) row[a] += kRows * stride[a];
   }
+
   for (size_t c = 0; c < width; c += kStep) {
-    const Products<Real>& state = states[c / kStep];
-    collect_columns(state.lanes, grids[c / kStep], e_dy + c, e_x + c, e_dy + c, width, sum_dy + c,
-                    sum_products + c);
-    for (size_t l = 0; l < kStep; ++l) {
-      x_extremes[c + l] = state.x_tracker.lane(l);
-      dy_extremes[c + l] = state.dy_tracker.lane(l);
+    const SumState<Real, kArrays>& state = states[c / kStep];
+    exponents_from(c, exponents);
+    collect_columns(state, grids[c / kStep], exponents, width, sum + c, products + c);
+    for (size_t a = 0; a < kArrays; ++a) {
+      for (size_t l = 0; l < kStep; ++l) extremes[a][c + l] = state.range[a].lane(l);
     }
   }
   leave_vectors();

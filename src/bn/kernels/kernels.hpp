@@ -31,7 +31,8 @@ struct Extremes {
 
 /// How a sum of values and a sum of products come back: as integers times powers of two.
 /// e is an exponent such that every magnitude is less than 2^(e + 1) and, unless it is zero, a
-/// value with an exponent of at least e - window; a product has e = e_x + e_dy.
+/// value with an exponent of at least e - window; a product has e = e_x + e_dy. Why sums within the
+/// window are exact is said where they are taken, in exact_sums.hpp.
 template <class Real>
 struct Grid;
 
@@ -49,43 +50,50 @@ struct Grid<double> {
   static constexpr int product[] = {-44, -68, -92, -116, -140};
 };
 
-/// Columns of one call; a multiple of 16.
+/// Columns come in multiples of this: one line of memory of floats, two vectors of AVX-512.
+constexpr std::size_t kColumnMultiple = 16;
+/// Columns of one call.
 template <class Real>
-constexpr std::size_t kMostColumns = sizeof(Real) == 4 ? 512 : 256;
+constexpr std::size_t kMaxColumns = sizeof(Real) == 4 ? 512 : 256;
 
-/// Exact sums of values within the window; see Grid. The exponents are guesses: every call returns
-/// the extremes of what it summed, and only if they fit the guesses are the sums right.
+/// Columns of values, their rows `stride` values apart.
 template <class Real>
-struct Sums {
-  using Bits = typename bits_of<Real>::type;
+struct Matrix {
+  const Real* values;
+  std::size_t stride;
+};
 
-  /// Most values for one call along a run.
+/// Exact sums of values within the window; see Grid. The exponents are predictions: every call
+/// returns the extremes of what it summed, and only if they fit the predictions are the sums right.
+///
+/// Each kernel exists for one array {x}, whose sums are sum x and sum x^2, and for two {x, dy}:
+/// sum dy and sum dy * x. So `sum` is of the last array and `products` of the first with the last;
+/// values, e and extremes have one entry per array.
+template <class Real>
+struct SumKernels {
+  /// Most values for one call along a run, most rows for one call down columns.
   std::size_t chunk;
-  Extremes<Real> (*extremes)(const Real* x, std::size_t n);
-  /// sum x, sum x^2. Returns the extremes of x.
-  Extremes<Real> (*moments)(const Real* x, std::size_t n, int e, std::int64_t* sum,
-                            std::int64_t* sum_squares);
-  /// sum dy, sum dy * x. Stores the extremes of x and dy.
-  void (*products)(const Real* x, const Real* dy, std::size_t n, int e_x, int e_dy,
-                   std::int64_t* sum_dy, std::int64_t* sum_products, Extremes<Real>* extremes);
-
-  /// The same for each column of rows x width values, rows `stride` values apart; width % 16 == 0
-  /// and at most kMostColumns. Term t of column c stands at [t * width + c].
   std::size_t chunk_rows;
-  void (*moments_columns)(const Real* x, std::size_t stride, std::size_t rows, std::size_t width,
-                          const int* e, std::int64_t* sum, std::int64_t* sum_squares,
-                          Extremes<Real>* extremes);
-  void (*products_columns)(const Real* x, std::size_t x_stride, const Real* dy,
-                           std::size_t dy_stride, std::size_t rows, std::size_t width,
-                           const int* e_x, const int* e_dy, std::int64_t* sum_dy,
-                           std::int64_t* sum_products, Extremes<Real>* x_extremes,
-                           Extremes<Real>* dy_extremes);
+
+  Extremes<Real> (*extremes)(const Real* x, std::size_t n);
+
+  using AlongRun = void(const Real* const* values, std::size_t n, const int* e, std::int64_t* sum,
+                        std::int64_t* products, Extremes<Real>* extremes);
+  AlongRun* along_run[2];  ///< of one array, of two
+
+  /// Of each column of rows x width values; width is a multiple of kColumnMultiple, at most
+  /// kMaxColumns. Term t of column c stands at [t * width + c].
+  using DownColumns = void(const Matrix<Real>* values, std::size_t rows, std::size_t width,
+                           const int* const* e, std::int64_t* sum, std::int64_t* products,
+                           Extremes<Real>* const* extremes);
+  DownColumns* down_columns[2];
 };
 
 /// Constants of y = ((x - mean) - mean_lo) * scale + beta: of one channel (Value = double), or one
 /// of each column (Value = const double*).
 template <class Value>
 struct Affine {
+  static constexpr std::size_t operands = 1;  ///< {x}
   Value mean;
   Value mean_lo;
   Value scale;
@@ -96,6 +104,7 @@ struct Affine {
 /// double-double; only float64 results take the low parts into account.
 template <class Value>
 struct Gradient {
+  static constexpr std::size_t operands = 2;  ///< {x, dy}
   Value mean;
   Value mean_lo;
   Value scale;
@@ -106,6 +115,17 @@ struct Gradient {
   Value slope_lo;
 };
 
+/// The same constants, each made into something else by f.
+template <class Value, class F>
+auto transform(const Affine<Value>& k, F f) -> Affine<decltype(f(k.mean))> {
+  return {f(k.mean), f(k.mean_lo), f(k.scale), f(k.beta)};
+}
+template <class Value, class F>
+auto transform(const Gradient<Value>& k, F f) -> Gradient<decltype(f(k.mean))> {
+  return {f(k.mean),   f(k.mean_lo),   f(k.scale), f(k.scale_lo),
+          f(k.offset), f(k.offset_lo), f(k.slope), f(k.slope_lo)};
+}
+
 /// Shorter runs have no room for vectors along them: their elements are taken as columns.
 constexpr std::size_t kShortRun = 16;
 
@@ -114,39 +134,36 @@ using Columns = const double*;
 
 /// Where results go: into the caches like everything, or past them by non-temporal stores, which
 /// spares reading what they replace.
-enum class Store : bool { cached, past_caches };
+enum class Store : bool { cached, non_temporal };
 
-/// Each writes n results and returns whether one of them may be infinite or NaN.
-template <class Value>
-struct Elementwise {
-  template <class X, class Y>
-  using Normalise = bool(const X* x, std::size_t n, const Affine<Value>&, Y* y, Store);
+/// The results of a formula, Affine or Gradient, whose constants are one channel's or the columns'.
+/// Each writes n results, rounded once from double, and returns whether one of them may be infinite
+/// or NaN. Results may take the place of an operand of the same type.
+template <class Constants>
+struct FormulaKernels {
   template <class In, class Out>
-  using Differentiate = bool(const In* x, const In* dy, std::size_t n, const Gradient<Value>&,
-                             Out* dx, Store);
-
-  Normalise<float, float>* normalise_ff;
-  Normalise<float, double>* normalise_fd;
-  Normalise<double, float>* normalise_df;
-  Normalise<double, double>* normalise_dd;
-  Differentiate<float, float>* gradient_ff;
-  Differentiate<float, double>* gradient_fd;
-  Differentiate<double, float>* gradient_df;
-  Differentiate<double, double>* gradient_dd;
+  using Evaluate = bool(const In* const* operands, std::size_t n, const Constants&, Out* results,
+                        Store);
+  Evaluate<float, float>* float_to_float;
+  Evaluate<float, double>* float_to_double;
+  Evaluate<double, float>* double_to_float;
+  Evaluate<double, double>* double_to_double;
 };
 
 struct Table {
   const char* instruction_set;
-  Sums<float> float_sums;
-  Sums<double> double_sums;
-  Elementwise<Channel> channel;
-  Elementwise<Columns> columns;
+  SumKernels<float> float_sums;
+  SumKernels<double> double_sums;
+  FormulaKernels<Affine<Channel>> affine_of_channel;
+  FormulaKernels<Affine<Columns>> affine_of_columns;
+  FormulaKernels<Gradient<Channel>> gradient_of_channel;
+  FormulaKernels<Gradient<Columns>> gradient_of_columns;
 
   void (*widen_half)(const std::uint16_t* half, std::size_t n, float* value);
   /// Rounds once, to nearest even. Returns whether one result is infinite or NaN.
   bool (*narrow_half)(const double* value, std::size_t n, std::uint16_t* half);
 
-  /// Sum of word * weight(position + i) modulo 2^64; see Checksum in checksum.hpp.
+  /// Sum of word * weight(position + i) modulo 2^64; see bn/tiles/checksum.hpp.
   std::uint64_t (*checksum_8)(const std::uint8_t* words, std::size_t n, std::uint64_t position);
   std::uint64_t (*checksum_16)(const std::uint16_t* words, std::size_t n, std::uint64_t position);
   std::uint64_t (*checksum_32)(const std::uint32_t* words, std::size_t n, std::uint64_t position);

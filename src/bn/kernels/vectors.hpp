@@ -7,6 +7,9 @@
 
 #include "bn/kernels/kernels.hpp"
 
+// The loops are one function each: what they call has to be in them, in vectors.
+#define BN_INLINE inline __attribute__((always_inline))
+
 namespace bn::kernels::BN_KERNEL_SET {
 namespace {
 
@@ -22,14 +25,14 @@ constexpr size_t kLanes = BN_VECTOR_BYTES / sizeof(double);
 using Doubles = double __attribute__((vector_size(BN_VECTOR_BYTES)));
 using Floats = float __attribute__((vector_size(BN_VECTOR_BYTES / 2)));
 
-inline __attribute__((always_inline)) Doubles load(const double* p) {
+BN_INLINE Doubles load(const double* p) {
   Doubles v;
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
 
 // GCC 12 converts a vector in two halves unless it is told how.
-inline __attribute__((always_inline)) Doubles load(const float* p) {
+BN_INLINE Doubles load(const float* p) {
 #if defined(__AVX512F__)
   return _mm512_cvtps_pd(_mm256_loadu_ps(p));
 #elif defined(__AVX2__)
@@ -41,7 +44,7 @@ inline __attribute__((always_inline)) Doubles load(const float* p) {
 #endif
 }
 
-inline __attribute__((always_inline)) Floats to_floats(Doubles v) {
+BN_INLINE Floats to_floats(Doubles v) {
 #if defined(__AVX512F__)
   return _mm512_cvtpd_ps(v);
 #elif defined(__AVX2__)
@@ -52,7 +55,7 @@ inline __attribute__((always_inline)) Floats to_floats(Doubles v) {
 }
 
 // sum + a * b where the product needs no rounding: then it does not matter whether it is fused.
-inline __attribute__((always_inline)) Doubles add_exact_product(Doubles sum, Doubles a, Doubles b) {
+BN_INLINE Doubles add_exact_product(Doubles sum, Doubles a, Doubles b) {
 #if defined(__AVX512F__)
   return _mm512_fmadd_pd(a, b, sum);
 #elif defined(__FMA__)
@@ -66,27 +69,19 @@ inline __attribute__((always_inline)) Doubles add_exact_product(Doubles sum, Dou
 // the locked instruction by which every thread asks Team for its next item, or says that it has
 // none.
 #if defined(__AVX512F__)
-inline __attribute__((always_inline)) void store_past_caches(double* p, Doubles v) {
-  _mm512_stream_pd(p, v);
-}
-inline __attribute__((always_inline)) void store_past_caches(float* p, Floats v) {
-  _mm256_stream_ps(p, v);
-}
+BN_INLINE void store_non_temporal(double* p, Doubles v) { _mm512_stream_pd(p, v); }
+BN_INLINE void store_non_temporal(float* p, Floats v) { _mm256_stream_ps(p, v); }
 #elif defined(__AVX2__)
-inline __attribute__((always_inline)) void store_past_caches(double* p, Doubles v) {
-  _mm256_stream_pd(p, v);
-}
-inline __attribute__((always_inline)) void store_past_caches(float* p, Floats v) {
-  _mm_stream_ps(p, v);
-}
+BN_INLINE void store_non_temporal(double* p, Doubles v) { _mm256_stream_pd(p, v); }
+BN_INLINE void store_non_temporal(float* p, Floats v) { _mm_stream_ps(p, v); }
 #else
 template <class Real, class Vector>
-inline __attribute__((always_inline)) void store_past_caches(Real* p, Vector v) {
+BN_INLINE void store_non_temporal(Real* p, Vector v) {
   __builtin_memcpy(p, &v, sizeof v);
 }
 #endif
 
-inline __attribute__((always_inline)) Doubles broadcast(double value) { return value - Doubles{}; }
+BN_INLINE Doubles broadcast(double value) { return value - Doubles{}; }
 
 template <class Lane>
 Doubles each_lane(Lane lane) {
@@ -97,7 +92,7 @@ Doubles each_lane(Lane lane) {
 
 // Of doubles that are integers below 2^54; larger ones and NaN become 0.
 using Integers = int64_t __attribute__((vector_size(BN_VECTOR_BYTES)));
-inline __attribute__((always_inline)) Integers to_integers(Doubles v) {
+BN_INLINE Integers to_integers(Doubles v) {
   const Doubles kept = v > -0x1p54 && v < 0x1p54 ? v : Doubles{};
 #if defined(__AVX512F__)
   return (Integers)_mm512_cvttpd_epi64(kept);
@@ -117,7 +112,7 @@ double power_of_two(int exponent) {
 
 // To call where a function ends: GCC 12 forgets it at times, and code without AVX then runs several
 // times slower.
-inline __attribute__((always_inline)) void leave_vectors() {
+BN_INLINE void leave_vectors() {
 #if defined(__AVX2__)
   _mm256_zeroupper();
 #endif
@@ -130,7 +125,7 @@ constexpr size_t kStep = kUnroll * kLanes;
 // Asks for the step that a loop over memory comes to after some hundred instructions: the
 // hardware's own prefetching leaves the memory idle while a core computes.
 template <class Real>
-inline __attribute__((always_inline)) void prefetch(const Real* p, size_t ahead) {
+BN_INLINE void prefetch(const Real* p, size_t ahead) {
   // As a number: it may lie behind the end, where a pointer must not point.
   const auto address = reinterpret_cast<uintptr_t>(p) + ahead * sizeof(Real);
   for (size_t line = 0; line < kStep * sizeof(Real); line += 64) {
@@ -169,7 +164,7 @@ struct result_vector<double> {
 
 // The bits of a value without its sign.
 template <class Real>
-inline __attribute__((always_inline)) typename bits_of<Real>::type magnitude(const Real& value) {
+BN_INLINE typename bits_of<Real>::type magnitude(const Real& value) {
   typename bits_of<Real>::type bits;
   __builtin_memcpy(&bits, &value, sizeof bits);
   return bits & ~(typename bits_of<Real>::type{1} << (8 * sizeof(Real) - 1));

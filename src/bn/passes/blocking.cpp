@@ -1,7 +1,5 @@
 #include "bn/passes/blocking.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 namespace bn {
@@ -10,9 +8,9 @@ namespace {
 constexpr std::size_t kKiB = 1024;
 constexpr std::size_t kMiB = 1024 * kKiB;
 
-// Pieces of a row that cost no more a byte than longer ones: in a file, where each is a system call
-// and a larger one gets larger pages of the file system; in memory, where pages and prefetching
-// like them.
+// Pieces of a row that cost no more per byte than longer ones: in a file, where each is a system
+// call and a larger one gets larger pages of the file system; in memory, where pages and
+// prefetching like them.
 constexpr std::size_t kFileRun = 64 * kKiB;
 constexpr std::size_t kMemoryRun = 4 * kKiB;
 
@@ -22,17 +20,17 @@ constexpr std::size_t kBuffers = 40 * kMiB;
 // Work below which another thread costs more than it brings.
 constexpr std::size_t kPerThread = 512 * kKiB;
 
-// Accumulators take up to 2 KiB a channel.
-constexpr std::size_t kMostChannels = 4096;
+// Accumulators take up to 2 KiB per channel.
+constexpr std::size_t kMaxChannels = 4096;
 
-// Tiles a thread, unless they would be shorter than this.
+// Tiles per thread, unless they would be shorter than this.
 constexpr std::size_t kTilesPerThread = 4;
-constexpr std::size_t kLeastTile = 64 * kKiB;
+constexpr std::size_t kMinTile = 64 * kKiB;
 
 // Half of a core's own cache: the other half is for results and accumulators.
-std::size_t stream_bytes() {
-  const long l2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
-  const std::size_t cache = l2 > 0 ? static_cast<std::size_t>(l2) : 512 * kKiB;
+std::size_t stream_bytes(const Machine& machine) {
+  constexpr std::size_t kUnreported = 512 * kKiB;
+  const std::size_t cache = machine.core_cache != 0 ? machine.core_cache : kUnreported;
   return std::clamp(cache / 2, 128 * kKiB, kMiB);
 }
 
@@ -44,7 +42,7 @@ Tiling Tiling::contiguous(const View& view, std::size_t elements) {
   const std::size_t row = view.channel * view.inner;
   Tiling tiling{view, 1, std::max<std::size_t>(1, view.channel),
                 std::max<std::size_t>(1, view.inner)};
-  // As few steps as there can be, and these about equal: short tiles are dear.
+  // As few steps as there can be, and these about equal: short tiles are expensive.
   const auto even = [](std::size_t size, std::size_t most) {
     return divide_up(size, divide_up(size, most));
   };
@@ -76,29 +74,29 @@ Tile Tiling::tile(std::size_t index) const {
 }
 
 Blocking make_blocking(const View& view, std::size_t element_bytes, std::size_t result_bytes,
-                       bool copies, unsigned threads) {
+                       bool copies, unsigned threads, const Machine& machine) {
   Blocking blocking;
+  const std::size_t most = threads != 0 ? threads : std::max(1U, machine.cores);
   const std::size_t bytes = view.size() * element_bytes;
-  blocking.threads =
-      static_cast<unsigned>(std::clamp<std::size_t>(bytes / kPerThread, 1, std::max(1U, threads)));
+  blocking.threads = static_cast<unsigned>(std::clamp<std::size_t>(bytes / kPerThread, 1, most));
   // A core's own cache, less where there would not be several tiles for every thread.
-  const std::size_t buffer = std::min(stream_bytes(), kBuffers / 2 / blocking.threads);
+  const std::size_t buffer = std::min(stream_bytes(machine), kBuffers / 2 / blocking.threads);
   const std::size_t tile_bytes =
-      std::min(buffer, std::max(kLeastTile, bytes / (kTilesPerThread * blocking.threads)));
+      std::min(buffer, std::max(kMinTile, bytes / (kTilesPerThread * blocking.threads)));
   blocking.tile_elements =
       std::max<std::size_t>(1, tile_bytes / std::max(element_bytes, result_bytes));
 
-  // As few channels a group as make long runs.
+  // As few channels per group as make long runs.
   const std::size_t channels = std::max<std::size_t>(1, view.channel);
   const std::size_t channel_run = std::max<std::size_t>(1, view.inner * element_bytes);
   const std::size_t step =
       std::min(channels, divide_up(copies ? kFileRun : kMemoryRun, channel_run));
-  const std::size_t room = copies ? buffer : kLastCache / blocking.threads;
+  const std::size_t room = copies ? buffer : machine.last_cache / blocking.threads;
   const std::size_t widest = copies ? std::max(element_bytes, result_bytes) : element_bytes;
-  blocking.resident = step * view.m() * widest <= room && step <= kMostChannels &&
+  blocking.resident = step * view.m() * widest <= room && step <= kMaxChannels &&
                       (blocking.threads == 1 || step < channels);
   blocking.groups = {view, std::max<std::size_t>(1, view.outer),
-                     blocking.resident ? step : std::min(channels, kMostChannels),
+                     blocking.resident ? step : std::min(channels, kMaxChannels),
                      std::max<std::size_t>(1, view.inner)};
   return blocking;
 }

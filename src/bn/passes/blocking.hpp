@@ -3,12 +3,10 @@
 
 #include <cstddef>
 
+#include "bn/arrays/machine.hpp"
 #include "bn/arrays/view.hpp"
 
 namespace bn {
-
-/// Bytes of a machine's last cache, at least: sysconf() tells what a hypervisor makes up.
-inline constexpr std::size_t kLastCache = std::size_t{16} << 20;
 
 /// A view cut into boxes; the last ones in each direction may be smaller.
 struct Tiling {
@@ -43,10 +41,11 @@ struct Blocking {
 
 /// element_bytes: of all arrays that are read together; result_bytes: of an element of what is
 /// written, or 0. copies: whether reading or writing costs system calls and buffers, or all is in
-/// memory already. threads: at most.
+/// memory already. threads: at most; 0: the cores of the machine.
 ///
 /// Buffers of all threads together take at most 40 MiB, whatever the array's size.
 [[nodiscard]] Blocking make_blocking(const View& view, std::size_t element_bytes,
-                                     std::size_t result_bytes, bool copies, unsigned threads);
+                                     std::size_t result_bytes, bool copies, unsigned threads,
+                                     const Machine& machine);
 
 }  // namespace bn

@@ -1,25 +1,11 @@
 #include "bn/passes/parallel.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
-#include <fstream>
-#include <string>
 #include <system_error>
 #include <utility>
 
 namespace bn {
 namespace {
-
-// CPUs' worth of time that cgroup v2 allows, or a large number.
-unsigned quota() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string allowed;
-  double period = 0;
-  if (!(file >> allowed >> period) || allowed == "max" || period <= 0) return ~0U;
-  const double cores = std::strtod(allowed.c_str(), nullptr) / period;
-  return cores < 1 ? 1U : static_cast<unsigned>(cores + 0.5);
-}
 
 constexpr unsigned kNoMore = ~0U;
 
@@ -36,16 +22,6 @@ void wait_while(const std::atomic<unsigned>& value, unsigned old) {
 }
 
 }  // namespace
-
-unsigned usable_cores() {
-  cpu_set_t mask;
-  CPU_ZERO(&mask);
-  unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  if (sched_getaffinity(0, sizeof mask, &mask) == 0) {
-    cores = static_cast<unsigned>(std::max(1, CPU_COUNT(&mask)));
-  }
-  return std::min(cores, quota());
-}
 
 Team::~Team() {
   loops_ = kNoMore;

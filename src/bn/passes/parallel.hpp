@@ -11,9 +11,6 @@
 
 namespace bn {
 
-/// The cores that this process may use: its affinity mask, and the CPU quota of its control group.
-[[nodiscard]] unsigned usable_cores();
-
 /// Threads for one loop after another: starting them costs more than a short loop. For one caller
 /// at a time, who is not at work for it already.
 class Team {

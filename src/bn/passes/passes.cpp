@@ -5,6 +5,8 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "bn/arrays/buffer.hpp"
 #include "bn/error.hpp"
@@ -14,7 +16,7 @@
 namespace bn {
 namespace {
 
-constexpr std::size_t kMostSources = 2;
+constexpr std::size_t kMaxSources = 2;
 
 // The first non-finite value that any thread met.
 class FirstNonFinite {
@@ -38,29 +40,77 @@ class FirstNonFinite {
   std::atomic<bool> met_{false};
 };
 
+// The sums that a thread takes for a reduction.
+class ThreadSums {
+ public:
+  ThreadSums(const Reduction::Needs& wanted, Range channels, std::span<const Dtype> dtypes) {
+    if (wanted.moments) moments_.emplace(channels, dtypes.first(1), wanted.non_finite);
+    if (wanted.products) products_.emplace(channels, dtypes, wanted.non_finite);
+  }
+  void restart(Range channels) {
+    if (moments_) moments_->restart(channels);
+    if (products_) products_->restart(channels);
+  }
+  // Whether something was left out.
+  bool add(const View& view, const Tile& tile, std::span<const Block> blocks) {
+    bool skipped = false;
+    if (moments_) skipped = moments_->add(view, tile, blocks.first(1));
+    if (products_) skipped = products_->add(view, tile, blocks) || skipped;
+    return skipped;
+  }
+  ThreadSums& operator+=(const ThreadSums& other) {
+    if (moments_) *moments_ += *other.moments_;
+    if (products_) *products_ += *other.products_;
+    return *this;
+  }
+  ChannelTotals take(std::size_t channel) {
+    ChannelTotals totals;
+    if (moments_) {
+      auto [values, products] = moments_->take(channel);
+      totals.sum_x = std::move(values);
+      totals.sum_x_squares = std::move(products);
+    }
+    if (products_) {
+      auto [values, products] = products_->take(channel);
+      totals.sum_dy = std::move(values);
+      totals.sum_dy_x = std::move(products);
+    }
+    return totals;
+  }
+
+ private:
+  std::optional<ChannelSums> moments_;
+  std::optional<ChannelSums> products_;
+};
+
 class Passes {
  public:
-  Passes(const View& view, std::span<Source* const> sources, Computation& computation, Sink* sink,
-         const Execution& execution)
+  Passes(const View& view, std::span<Source* const> sources, Reduction* reduction, Formula* formula,
+         Sink* sink, Checksum checksum, const Execution& execution)
       : view_(view),
         sources_(sources),
-        computation_(computation),
+        reduction_(reduction),
+        formula_(formula),
         sink_(sink),
+        with_checksum_(checksum == Checksum::of_x),
         execution_(execution),
-        sink_streamed_(sink != nullptr && sink->sequential()) {
+        sink_streamed_(sink != nullptr && sink->sequential()),
+        count_(view.m()) {
     bool copies = sink != nullptr && sink->copies();
     for (const Source* source : sources) {
+      dtypes_.push_back(source->dtype());
       element_bytes_ += item_size(source->dtype());
       streamed_ = streamed_ || source->sequential();
       copies = copies || source->copies();
     }
     blocking_ = make_blocking(view, element_bytes_, sink != nullptr ? item_size(sink->dtype()) : 0,
-                              copies, execution.threads != 0 ? execution.threads : usable_cores());
+                              copies, execution.threads, execution.machine);
     if (streamed_) blocking_.threads = 1;
     threads_.resize(blocking_.threads);
   }
 
-  void sum_and_apply() {
+  PassResult sum_and_apply() {
+    reduction_->begin(count_);
     const std::size_t array_bytes = view_.size() * element_bytes_;
     const bool fused = blocking_.resident && sink_ != nullptr && !sink_streamed_;
     total_ = sink_ == nullptr || fused ? array_bytes : 2 * array_bytes;
@@ -68,34 +118,45 @@ class Passes {
       if (sink_ != nullptr) sink_->reserve();
       sum_groups(fused);
     } else {
-      sum_stream();
+      sum_by_tiles();
     }
     first_non_finite_.throw_if_met();
-    computation_.check();
-    if (sink_ != nullptr && !fused) apply_stream();
+    reduction_->conclude();
+    if (sink_ != nullptr && !fused) apply_by_tiles(Visit::again);
+    return result();
   }
 
-  void apply_only() {
+  PassResult apply_only() {
     total_ = view_.size() * element_bytes_;
     sink_->reserve();
-    apply_stream();
+    apply_by_tiles(Visit::first);
+    return result();
   }
 
  private:
+  using Blocks = std::array<Block, kMaxSources>;
+
   // What a thread uses for tile after tile.
   struct Thread {
-    std::array<Buffer, kMostSources> in;
+    std::array<Buffer, kMaxSources> in;
     Buffer out;
+    std::optional<ThreadSums> sums;
+    std::size_t overflows = 0;
+    std::uint64_t x_checksum = 0;
   };
 
-  using Blocks = std::array<Block, kMostSources>;
+  // Every element is loaded once or twice; the checksum is that of the first time.
+  enum class Visit : bool { first, again };
 
-  Blocks load(unsigned thread, const Tile& tile) {
+  Blocks load(Thread& thread, const Tile& tile, Visit visit) {
     Blocks blocks{};
     for (std::size_t s = 0; s < sources_.size(); ++s) {
       Source& source = *sources_[s];
       const std::size_t bytes = source.copies() ? tile.size() * item_size(source.dtype()) : 0;
-      blocks[s] = {source.dtype(), source.load(view_, tile, threads_[thread].in[s].get(bytes))};
+      blocks[s] = {source.dtype(), source.load(view_, tile, thread.in[s].get(bytes))};
+    }
+    if (with_checksum_ && visit == Visit::first) {
+      thread.x_checksum += checksum(view_, tile, blocks[0].dtype, blocks[0].rows);
     }
     if (execution_.progress) {
       const std::size_t now = done_ += tile.size() * element_bytes_;
@@ -104,110 +165,138 @@ class Passes {
     return blocks;
   }
 
-  std::span<const Block> used(const Blocks& blocks) const {
+  [[nodiscard]] std::span<const Block> used(const Blocks& blocks) const {
     return std::span(blocks).first(sources_.size());
   }
 
-  [[nodiscard]] std::vector<ChannelSums> make_sums(Range channels) const {
-    std::vector<Dtype> dtypes;
-    for (const Source* source : sources_) dtypes.push_back(source->dtype());
-    return computation_.make_sums(channels, dtypes);
+  // Sums of these channels, all zero.
+  ThreadSums& sums_of(Thread& thread, Range channels) const {
+    if (thread.sums) {
+      thread.sums->restart(channels);
+    } else {
+      thread.sums.emplace(reduction_->needs(), channels, dtypes_);
+    }
+    return *thread.sums;
   }
 
-  // Every group's channels, one group a thread at a time; with `fused` their results, too.
+  // Remembers the first failure instead of throwing it: another thread may meet an earlier one.
+  // Returns whether the sums are right.
+  bool add(Thread& thread, const Tile& tile, const Blocks& blocks) {
+    try {
+      if (thread.sums->add(view_, tile, used(blocks))) {
+        reduction_->add_non_finite(tile, used(blocks));
+      }
+      return true;
+    } catch (const NonFiniteError& error) {
+      first_non_finite_.offer(error);
+      return false;
+    }
+  }
+
+  // Every group's channels, one group per thread at a time; with `fused` their results, too.
   void sum_groups(bool fused) {
-    std::vector<std::vector<ChannelSums>> sums(threads_.size());
-    team_.for_each(blocking_.threads, blocking_.groups.count(),
-                   [&](unsigned thread, std::size_t i) {
-                     const Tile tile = blocking_.groups.tile(i);
-                     const Blocks blocks = load(thread, tile);
-                     std::vector<ChannelSums>& group = sums[thread];
-                     if (group.empty()) group = make_sums(tile.channel);
-                     for (ChannelSums& each : group) each.restart(tile.channel);
-                     try {
-                       computation_.add_to(view_, group, tile, used(blocks));
-                     } catch (const NonFiniteError& error) {
-                       first_non_finite_.offer(error);
-                       group.clear();
-                       return;
-                     }
-                     for (std::size_t c = tile.channel.begin; c < tile.channel.end(); ++c) {
-                       computation_.finish(c, group);
-                     }
-                     // From a non-finite value on, only an earlier one is looked for.
-                     if (fused && !first_non_finite_.met()) apply_tile(thread, tile, blocks);
-                   });
+    team_.for_each(blocking_.threads, blocking_.groups.count(), [&](unsigned t, std::size_t i) {
+      Thread& thread = threads_[t];
+      const Tile tile = blocking_.groups.tile(i);
+      const Blocks blocks = load(thread, tile, Visit::first);
+      ThreadSums& sums = sums_of(thread, tile.channel);
+      if (!add(thread, tile, blocks)) {
+        thread.sums.reset();
+        return;
+      }
+      finish(tile.channel, sums);
+      // From a non-finite value on, only an earlier one is looked for.
+      if (fused && !first_non_finite_.met()) apply_tile(thread, tile, blocks);
+    });
   }
 
   // One group after the other, each cut into tiles that any thread takes. One thread first makes
   // room for the results: some file systems take as long for that as for many tiles.
-  void sum_stream() {
-    std::vector<std::vector<ChannelSums>> sums(threads_.size());
+  void sum_by_tiles() {
     for (std::size_t g = 0; g < blocking_.groups.count(); ++g) {
       const Range channels = blocking_.groups.tile(g).channel;
       const Tiling tiles =
           Tiling::contiguous({view_.outer, channels.count, view_.inner}, blocking_.tile_elements);
-      for (std::vector<ChannelSums>& of_thread : sums) {
-        for (ChannelSums& each : of_thread) each.restart(channels);
+      for (Thread& thread : threads_) {
+        if (thread.sums) thread.sums->restart(channels);
       }
       const std::size_t reservations = g == 0 && sink_ != nullptr ? 1 : 0;
       const std::size_t items = reservations + tiles.count();
-      team_.for_each(blocking_.threads, items, [&](unsigned thread, std::size_t item) {
+      team_.for_each(blocking_.threads, items, [&](unsigned t, std::size_t item) {
         if (item < reservations) {
           sink_->reserve();
           return;
         }
-        if (sums[thread].empty()) sums[thread] = make_sums(channels);
+        Thread& thread = threads_[t];
+        if (!thread.sums) sums_of(thread, channels);
         Tile tile = tiles.tile(item - reservations);
         tile.channel.begin += channels.begin;
-        const Blocks blocks = load(thread, tile);
-        try {
-          computation_.add_to(view_, sums[thread], tile, used(blocks));
-        } catch (const NonFiniteError& error) {
-          first_non_finite_.offer(error);
-        }
+        add(thread, tile, load(thread, tile, Visit::first));
       });
-      if (!first_non_finite_.met()) finish_group(channels, sums);
+      if (!first_non_finite_.met()) merge_and_finish(channels);
     }
   }
 
-  void finish_group(Range channels, std::vector<std::vector<ChannelSums>>& sums) {
-    if (sums[0].empty()) sums[0] = make_sums(channels);
-    for (std::size_t t = 1; t < sums.size(); ++t) {
-      for (std::size_t i = 0; i < sums[t].size(); ++i) sums[0][i] += sums[t][i];
-      sums[t].clear();
+  // The sums of all threads become those of the first one, and then statistics.
+  void merge_and_finish(Range channels) {
+    Thread& first = threads_[0];
+    if (!first.sums) sums_of(first, channels);
+    for (std::size_t t = 1; t < threads_.size(); ++t) {
+      if (threads_[t].sums) *first.sums += *threads_[t].sums;
+      threads_[t].sums.reset();
     }
     constexpr std::size_t kChannels = 64;
     team_.for_each(blocking_.threads, (channels.count + kChannels - 1) / kChannels,
                    [&](unsigned, std::size_t i) {
                      const std::size_t begin = channels.begin + i * kChannels;
-                     const std::size_t end = std::min(channels.end(), begin + kChannels);
-                     for (std::size_t c = begin; c < end; ++c) computation_.finish(c, sums[0]);
+                     finish({begin, std::min(channels.end() - begin, kChannels)}, *first.sums);
                    });
   }
 
-  void apply_stream() {
+  // The seam between summing and finishing: here, and nowhere else, sums become the totals of the
+  // batch. Where parts of it lie in other files or processes, their exact sums are added here,
+  // their counts to count_ and their first failure to first_non_finite_.
+  void finish(Range channels, ThreadSums& sums) {
+    for (std::size_t c = channels.begin; c < channels.end(); ++c) {
+      reduction_->finish(c, sums.take(c), count_);
+    }
+  }
+
+  void apply_by_tiles(Visit visit) {
     const unsigned threads = streamed_ || sink_streamed_ ? 1 : blocking_.threads;
     const Tiling tiles = Tiling::contiguous(view_, blocking_.tile_elements);
-    team_.for_each(threads, tiles.count(), [&](unsigned thread, std::size_t i) {
+    team_.for_each(threads, tiles.count(), [&](unsigned t, std::size_t i) {
       const Tile tile = tiles.tile(i);
-      apply_tile(thread, tile, load(thread, tile));
+      apply_tile(threads_[t], tile, load(threads_[t], tile, visit));
     });
   }
 
-  void apply_tile(unsigned thread, const Tile& tile, const Blocks& blocks) {
+  void apply_tile(Thread& thread, const Tile& tile, const Blocks& blocks) {
     const std::size_t bytes = sink_->copies() ? tile.size() * item_size(sink_->dtype()) : 0;
-    const MutableRows results = sink_->place(view_, tile, threads_[thread].out.get(bytes));
-    computation_.apply(view_, tile, used(blocks), sink_->dtype(), results);
+    const MutableRows results = sink_->place(view_, tile, thread.out.get(bytes));
+    thread.overflows += formula_->apply(tile, used(blocks), sink_->dtype(), results);
     sink_->store(view_, tile, results);
+  }
+
+  [[nodiscard]] PassResult result() const {
+    PassResult all;
+    for (const Thread& thread : threads_) {
+      all.overflows += thread.overflows;
+      all.x_checksum += thread.x_checksum;
+    }
+    return all;
   }
 
   const View view_;
   const std::span<Source* const> sources_;
-  Computation& computation_;
+  Reduction* const reduction_;  // null where nothing is summed
+  Formula* const formula_;      // null where nothing is applied
   Sink* const sink_;
+  const bool with_checksum_;
   const Execution& execution_;
   const bool sink_streamed_;
+  const std::uint64_t count_;  // values per channel of the whole batch
+  std::vector<Dtype> dtypes_;
   std::size_t element_bytes_ = 0;
   bool streamed_ = false;
   Blocking blocking_;
@@ -220,14 +309,20 @@ class Passes {
 
 }  // namespace
 
-void sum_and_apply(const View& view, std::span<Source* const> sources, Computation& computation,
-                   Sink* sink, const Execution& execution) {
-  Passes(view, sources, computation, sink, execution).sum_and_apply();
+PassResult sum_and_apply(const View& view, std::span<Source* const> sources, Reduction& reduction,
+                         Formula& formula, Sink* sink, Checksum checksum,
+                         const Execution& execution) {
+  return Passes(view, sources, &reduction, &formula, sink, checksum, execution).sum_and_apply();
 }
 
-void apply_only(const View& view, std::span<Source* const> sources, Computation& computation,
-                Sink& sink, const Execution& execution) {
-  Passes(view, sources, computation, &sink, execution).apply_only();
+void sum_only(const View& view, std::span<Source* const> sources, Reduction& reduction,
+              const Execution& execution) {
+  Passes(view, sources, &reduction, nullptr, nullptr, Checksum::none, execution).sum_and_apply();
+}
+
+PassResult apply_only(const View& view, std::span<Source* const> sources, Formula& formula,
+                      Sink& sink, Checksum checksum, const Execution& execution) {
+  return Passes(view, sources, nullptr, &formula, &sink, checksum, execution).apply_only();
 }
 
 }  // namespace bn

@@ -4,50 +4,78 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
+#include <cstdint>
 #include <span>
-#include <vector>
 
 #include "bn/arrays/array.hpp"
+#include "bn/exact/dyadic.hpp"
 #include "bn/passes/execution.hpp"
 #include "bn/tiles/channel_sums.hpp"
+#include "bn/tiles/checksum.hpp"
 
 namespace bn {
 
-/// What is computed from arrays of one view. Called from several threads, each with other tiles and
-/// channels.
-class Computation {
- public:
-  virtual ~Computation() = default;
-
-  /// What add_to() fills, all zero: sums over arrays of these dtypes.
-  [[nodiscard]] virtual std::vector<ChannelSums> make_sums(Range channels,
-                                                           std::span<const Dtype> dtypes) const {
-    std::vector<ChannelSums> sums;
-    sums.emplace_back(channels, dtypes);
-    return sums;
-  }
-  /// Adds a tile to the sums. Throws NonFiniteError.
-  virtual void add_to(const View& view, std::span<ChannelSums> sums, const Tile& tile,
-                      std::span<const Block> blocks) = 0;
-  /// Everything about a channel that its sums decide.
-  virtual void finish(std::size_t channel, std::span<ChannelSums> sums) = 0;
-  /// Called once when all channels are finished, and before anything leaves through a stream.
-  /// Throws where a channel has no results.
-  virtual void check() const {}
-  /// The results of a tile whose channels are finished.
-  virtual void apply(const View& view, const Tile& tile, std::span<const Block> blocks, Dtype dtype,
-                     MutableRows results) = 0;
+/// The exact sums of one channel over the whole batch; those that were not asked for are zero.
+struct ChannelTotals {
+  Dyadic sum_x;
+  Dyadic sum_x_squares;
+  Dyadic sum_dy;
+  Dyadic sum_dy_x;
 };
 
-/// Sums all channels and finishes them; then, where there is a sink, applies the computation to
-/// every tile. Throws NonFiniteError for the first such position: of x before dy, then in memory
-/// order.
-void sum_and_apply(const View& view, std::span<Source* const> sources, Computation& computation,
-                   Sink* sink, const Execution& execution);
+/// The sums that a computation needs, and what it makes of them. finish() is called from several
+/// threads, each with other channels.
+class Reduction {
+ public:
+  virtual ~Reduction() = default;
 
-/// Applies a computation whose channels need no sums; streams where source or sink is sequential.
-void apply_only(const View& view, std::span<Source* const> sources, Computation& computation,
-                Sink& sink, const Execution& execution);
+  /// Sources are {x} or {x, dy}.
+  struct Needs {
+    bool moments = false;   ///< sum x, sum x^2
+    bool products = false;  ///< sum dy, sum dy * x
+    ChannelSums::NonFinite non_finite = ChannelSums::NonFinite::refuse;
+  };
+  [[nodiscard]] virtual Needs needs() const = 0;
+
+  /// Called first, with the number of values per channel of the whole batch. Throws where nothing
+  /// can be made of so many.
+  virtual void begin(std::uint64_t count) = 0;
+  /// What is not finite in a tile, where it has been left out of the sums. From any thread.
+  virtual void add_non_finite(const Tile& /*tile*/, std::span<const Block> /*blocks*/) {}
+  /// Everything about a channel that its sums decide; never called for an empty batch.
+  virtual void finish(std::size_t channel, ChannelTotals&& totals, std::uint64_t count) = 0;
+  /// Called once when all channels are finished, and before anything leaves through a stream.
+  /// Throws where a channel has no results.
+  virtual void conclude() = 0;
+};
+
+/// Results element by element.
+class Formula {
+ public:
+  virtual ~Formula() = default;
+  /// The results of a tile whose channels are finished; returns how many finite ones became
+  /// infinite in that dtype. Called from several threads, each with other tiles.
+  virtual std::size_t apply(const Tile& tile, std::span<const Block> blocks, Dtype dtype,
+                            MutableRows results) = 0;
+};
+
+struct PassResult {
+  std::size_t overflows = 0;
+  std::uint64_t x_checksum = 0;
+};
+
+/// Sums all channels and finishes them; then, where there is a sink, applies the formula to every
+/// tile. Throws NonFiniteError for the first such position: of x before dy, then in memory order.
+PassResult sum_and_apply(const View& view, std::span<Source* const> sources, Reduction& reduction,
+                         Formula& formula, Sink* sink, Checksum checksum,
+                         const Execution& execution);
+
+/// Sums all channels and finishes them.
+void sum_only(const View& view, std::span<Source* const> sources, Reduction& reduction,
+              const Execution& execution);
+
+/// Applies a formula that needs no sums; streams where source or sink is sequential.
+PassResult apply_only(const View& view, std::span<Source* const> sources, Formula& formula,
+                      Sink& sink, Checksum checksum, const Execution& execution);
 
 }  // namespace bn

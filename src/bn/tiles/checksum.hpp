@@ -7,6 +7,10 @@
 
 namespace bn {
 
+/// Whether a computation is asked for the checksum of x besides its results. It takes about a third
+/// of the time of the sums.
+enum class Checksum : bool { none, of_x };
+
 /// The part that a tile adds, modulo 2^64, to the checksum of its array: the sum over all elements
 /// of their bits times a weight of their position in memory order. Any order of the tiles gives the
 /// same sum. Exchanging two different values, or changing one, gives another: surely for elements

@@ -1,49 +1,50 @@
 // Results element by element, tile by tile, for every pair of dtypes. The formulas are in
-// kernels/element_by_element.hpp; here are the walk over the tile and the conversions around them.
+// kernels/elementwise.hpp, the rounding in kernels/rounding.hpp; here are the walk over the tile
+// and the conversions around them.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <vector>
 
+#include "bn/arrays/array.hpp"
 #include "bn/arrays/elements.hpp"
 #include "bn/kernels/kernels.hpp"
-#include "bn/tiles/channel_sums.hpp"
 
 namespace bn {
 
-/// Where the elements of every channel are seen from: for nearly all arrays from where they are.
-class ChannelOrigins {
+/// The rescaling of every channel's x: for nearly all arrays none.
+class ChannelRescalings {
  public:
-  explicit ChannelOrigins(std::size_t channels) : origins_(channels) {}
+  explicit ChannelRescalings(std::size_t channels) : rescalings_(channels) {}
 
   /// Of a channel that has none yet; called from several threads, each with other channels.
-  void set(std::size_t channel, Origin origin) {
-    if (origin == Origin{}) return;
-    origins_[channel] = origin;
-    moved_ = true;
+  void set(std::size_t channel, Rescaling rescaling) {
+    if (rescaling == Rescaling{}) return;
+    rescalings_[channel] = rescaling;
+    any_ = true;
   }
-  /// Whether a channel is seen from anywhere else.
-  [[nodiscard]] bool moved() const { return moved_; }
-  [[nodiscard]] const std::vector<Origin>& of_channels() const { return origins_; }
+  [[nodiscard]] bool any() const { return any_; }
+  [[nodiscard]] const std::vector<Rescaling>& of_channels() const { return rescalings_; }
 
  private:
-  std::vector<Origin> origins_;
-  std::atomic<bool> moved_{false};
+  std::vector<Rescaling> rescalings_;
+  std::atomic<bool> any_{false};
 };
 
-/// Constants of every channel, each of shape (C,).
-struct AffineChannels {
-  explicit AffineChannels(std::size_t channels);
-  std::vector<double> mean, mean_lo, scale, beta;
-  ChannelOrigins origin;  ///< of x; mean and scale are those of x seen from there
-};
+/// The constants of a formula, each of shape (C,).
+template <template <class> class Formula>
+struct ChannelConstants {
+  explicit ChannelConstants(std::size_t channels)
+      : of(kernels::transform(Formula<double>{},
+                              [&](double zero) { return std::vector<double>(channels, zero); })),
+        rescaling(channels) {}
 
-struct GradientChannels {
-  explicit GradientChannels(std::size_t channels);
-  std::vector<double> mean, mean_lo, scale, scale_lo, offset, offset_lo, slope, slope_lo;
-  ChannelOrigins origin;  ///< of x; mean and slope are those of x seen from there
+  Formula<std::vector<double>> of;
+  ChannelRescalings rescaling;  ///< of x; the constants are those for the rescaled x
 };
+using AffineChannels = ChannelConstants<kernels::Affine>;
+using GradientChannels = ChannelConstants<kernels::Gradient>;
 
 /// y = ((x - mean) - mean_lo) * scale + beta, computed in double and rounded once to `dtype`.
 /// Returns how many results are infinite or NaN although x is not.

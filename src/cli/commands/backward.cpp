@@ -78,15 +78,15 @@ ForwardPass from_state(const BackwardRequest& request, const io::ArrayReader& x,
 }
 
 BackwardResult differentiate(const ForwardPass& pass, io::ArrayReader& x, io::ArrayReader& dy,
-                             Sink* dx, const Execution& execution) {
+                             Sink* dx, const Execution& execution, Checksum checksum) {
   const View view = x.view(pass.axis);
   try {
     if (pass.mode == Mode::test) {
       return backward_test(view, x, dy, pass.running.running_mean, pass.running.running_var,
-                           pass.gamma, pass.eps, dx, execution);
+                           pass.gamma, pass.eps, dx, execution, checksum);
     }
     const Sums* sums = pass.sums ? &*pass.sums : nullptr;
-    return backward_train(view, x, dy, sums, pass.gamma, pass.eps, dx, execution);
+    return backward_train(view, x, dy, sums, pass.gamma, pass.eps, dx, execution, checksum);
   } catch (const bn::Error& error) {
     throw explain(error, x, &dy, pass.axis);
   }
@@ -125,8 +125,8 @@ void run(const BackwardRequest& request) {
 
   x.spool();
   dy.spool();
-  Execution execution = report.execution();
-  execution.x_checksum = pass.x_checksum.has_value();
+  const Execution execution = report.execution();
+  Checksum checksum = pass.x_checksum ? Checksum::of_x : Checksum::none;
   const Order order = dy.header().order;  // and of dx
   const bool leaves_at_once = dx_file != nullptr && dx_file->sequential();
   if (leaves_at_once || (pass.x_checksum && pass.order != order)) {
@@ -134,8 +134,8 @@ void run(const BackwardRequest& request) {
     // the checksum of x is that of the forward pass only in the memory order of the forward pass.
     x.reorder(pass.order);
     dy.reorder(pass.order);
-    require_same_x(pass, x, request, differentiate(pass, x, dy, nullptr, execution));
-    execution.x_checksum = false;
+    require_same_x(pass, x, request, differentiate(pass, x, dy, nullptr, execution, checksum));
+    checksum = Checksum::none;
   }
   x.reorder(order);
   dy.reorder(order);
@@ -146,8 +146,9 @@ void run(const BackwardRequest& request) {
   header.shape = dy.header().shape;
   std::optional<io::ArrayWriter> dx;
   if (dx_file != nullptr) dx.emplace(*dx_file, header);
-  const BackwardResult result = differentiate(pass, x, dy, dx ? &*dx : nullptr, execution);
-  if (execution.x_checksum) require_same_x(pass, x, request, result);
+  const BackwardResult result =
+      differentiate(pass, x, dy, dx ? &*dx : nullptr, execution, checksum);
+  if (checksum == Checksum::of_x) require_same_x(pass, x, request, result);
   x.finish();
   dy.finish();
   if (dgamma_file != nullptr) io::write_vector(*dgamma_file, result.dgamma);

@@ -65,14 +65,15 @@ void open_state(const ForwardRequest& request, const io::State& state, bool upda
   if (updates) transaction.add_state(state, *request.state_out, "--state-out");
 }
 
-ForwardResult normalise(const Layer& layer, io::ArrayReader& x, Sink& y,
-                        const Execution& execution) {
+ForwardResult normalise(const Layer& layer, io::ArrayReader& x, Sink& y, const Execution& execution,
+                        Checksum checksum) {
   const View view = x.view(layer.axis);
   const Parameters parameters{layer.gamma, layer.beta, layer.eps};
   try {
-    return layer.train() ? forward_train(view, x, parameters, y, execution)
-                         : forward_test(view, x, layer.running.running_mean,
-                                        layer.running.running_var, parameters, y, execution);
+    return layer.train()
+               ? forward_train(view, x, parameters, y, execution, checksum)
+               : forward_test(view, x, layer.running.running_mean, layer.running.running_var,
+                              parameters, y, execution, checksum);
   } catch (const bn::Error& error) {
     throw explain(error, x, nullptr, layer.axis);
   }
@@ -163,9 +164,8 @@ void run(const ForwardRequest& request) {
   header.order = x.header().order;
   header.shape = x.header().shape;
   io::ArrayWriter y(y_file, header);
-  Execution execution = report.execution();
-  execution.x_checksum = request.cache.has_value();
-  const ForwardResult result = normalise(layer, x, y, execution);
+  const Checksum checksum = request.cache ? Checksum::of_x : Checksum::none;
+  const ForwardResult result = normalise(layer, x, y, report.execution(), checksum);
   x.finish();
   if (cache_file != nullptr) cache_file->append(io::format_cache(make_cache(layer, x, result)));
   commit(layer, x, result, request, updates, transaction);

@@ -20,7 +20,7 @@ mpz_class gmp(bn::Int128 value) {
 
 }  // namespace
 
-TEST_CASE("every finite element decodes to its value") {
+TEST_CASE("Every finite element decodes to its value") {
   for (const Dtype dtype : data::kDtypes) {
     for (const data::Kind kind : data::kAll) {
       const Array x = data::make(dtype, {200, 1, 1}, kind, 1);
@@ -35,7 +35,7 @@ TEST_CASE("every finite element decodes to its value") {
   }
 }
 
-TEST_CASE("elements widen to float or double exactly where their dtype fits") {
+TEST_CASE("Elements widen to float or double exactly where their dtype fits") {
   for (const Dtype dtype : data::kDtypes) {
     const std::size_t n = 100;
     const Array x = data::make(dtype, {n, 1, 1}, data::Kind::whole_range, 1);
@@ -71,7 +71,7 @@ TEST_CASE("NaN and infinity of every floating dtype are found") {
   }
 }
 
-TEST_CASE("the library's names and sizes of dtypes are NumPy's") {
+TEST_CASE("The library's names and sizes of dtypes are NumPy's") {
   REQUIRE(bn::name(Dtype::float16) == "float16");
   REQUIRE(bn::name(Dtype::uint64) == "uint64");
   REQUIRE(bn::name(Dtype::int8) == "int8");

@@ -68,7 +68,7 @@ Both reference() {
 
 }  // namespace
 
-TEST_CASE("an xtensor of fixed rank, adapted memory and a column-major array give the same bits") {
+TEST_CASE("An xtensor of fixed rank, adapted memory and a column-major array give the same bits") {
   const Both want = reference();
   const Layer layer(3);
   const auto x = noise<float>(kShape, 1);
@@ -108,7 +108,7 @@ TEST_CASE("an xtensor of fixed rank, adapted memory and a column-major array giv
   REQUIRE(forward.overflows == 0);
 }
 
-TEST_CASE("moving the axis gives the same bits") {
+TEST_CASE("Moving the axis gives the same bits") {
   const Both want = reference();
   const Layer layer(3);
   const xt::xarray<float> x = xt::transpose(noise<float>(kShape, 1), {0, 2, 3, 1});
@@ -130,7 +130,7 @@ TEST_CASE("moving the axis gives the same bits") {
   REQUIRE((y_nchw == want.y));
 }
 
-TEST_CASE("strided and reversed views are read and written where they are, nothing beside them") {
+TEST_CASE("Strided and reversed views are read and written where they are, nothing beside them") {
   const Both want = reference();
   const Layer layer(3);
   const auto values = noise<float>(kShape, 1);
@@ -148,7 +148,7 @@ TEST_CASE("strided and reversed views are read and written where they are, nothi
   REQUIRE(untouched == y_room.size() - y.size());
 }
 
-TEST_CASE("y may be x itself, also as a view") {
+TEST_CASE("Y may be x itself, also as a view") {
   const Both want = reference();
   const Layer layer(3);
   auto x = noise<float>(kShape, 1);
@@ -162,7 +162,7 @@ TEST_CASE("y may be x itself, also as a view") {
   REQUIRE((xt::xarray<float>(every_second) == want.y));
 }
 
-TEST_CASE("overflows are counted also where y takes the place of x, and dx that of x or dy") {
+TEST_CASE("Overflows are counted also where y takes the place of x, and dx that of x or dy") {
   const Layer layer(3);
   auto x = noise<float>(kShape, 1);
   auto dy = noise<float>(kShape, 2);
@@ -186,38 +186,42 @@ TEST_CASE("overflows are counted also where y takes the place of x, and dx that 
   REQUIRE(differentiate(x, dy, x) == overflows);
 }
 
-TEST_CASE("results too many for the caches are the same as few") {
-  // More than 32 MiB, rows that begin anywhere in a vector.
-  const std::vector<std::size_t> shape{9001, 3, 333};
+TEST_CASE("Results too many for the caches are those that fit them") {
+  // Rows that begin anywhere in a vector.
+  const std::vector<std::size_t> shape{1001, 3, 333};
+  bn::Execution small_caches;
+  small_caches.machine.last_cache = std::size_t{1} << 20;
+  bn::Execution large_caches;
+  large_caches.machine.last_cache = std::size_t{64} << 20;
   const Layer layer(3);
   const bn::RunningStatistics running{layer.running_mean, layer.running_var, 0};
   const xt::xarray<float> x = noise<float>(shape, 1);
   xt::xarray<float> y = xt::empty<float>(shape);
-  (void)bn::forward(x, 1, running, layer.parameters(), y);
-  for (const std::size_t first : {0U, 1000U, 8000U}) {
-    const xt::xarray<float> few = xt::view(x, xt::range(first, first + 1001));
-    xt::xarray<float> y_of_few = xt::empty<float>(few.shape());
-    (void)bn::forward(few, 1, running, layer.parameters(), y_of_few);
-    REQUIRE((y_of_few == xt::view(y, xt::range(first, first + 1001))));
-  }
+  (void)bn::forward(x, 1, running, layer.parameters(), y, large_caches);
+  xt::xarray<float> y_past_caches = xt::empty<float>(shape);
+  (void)bn::forward(x, 1, running, layer.parameters(), y_past_caches, small_caches);
+  REQUIRE((y_past_caches == y));
 }
 
-TEST_CASE("only what is aligned and too large for the caches is written past them") {
+TEST_CASE("Only what is aligned and too large for the caches is written past them") {
   std::vector<std::byte> room(64);
-  const auto past_caches = [&](std::size_t rows, std::size_t offset) {
+  bn::Machine machine;
+  machine.last_cache = std::size_t{16} << 20;
+  const auto non_temporal = [&](std::size_t rows, std::size_t offset) {
     const bn::Strided memory{room.data() + offset, bn::Dtype::float32, {rows, 1000}, {1000, 1}};
     const bn::View view{rows, 1000, 1};
-    return bn::StridedArray(memory, bn::Order::c)
+    return bn::StridedArray(memory, bn::Order::c, machine)
         .place(view, {{0, 1}, {0, 1}, {0, 1}}, nullptr)
-        .past_caches;
+        .non_temporal;
   };
-  REQUIRE(past_caches(9000, 0));
-  REQUIRE(past_caches(9000, 4));
-  REQUIRE_FALSE(past_caches(9000, 2));
-  REQUIRE_FALSE(past_caches(8000, 0));
+  constexpr std::size_t kFit = (std::size_t{32} << 20) / 4000;  // rows in two last caches
+  REQUIRE(non_temporal(kFit + 1, 0));
+  REQUIRE(non_temporal(kFit + 1, 4));
+  REQUIRE_FALSE(non_temporal(kFit + 1, 2));
+  REQUIRE_FALSE(non_temporal(kFit, 0));
 }
 
-TEST_CASE("arrays of different dtypes go together") {
+TEST_CASE("Arrays of different dtypes go together") {
   const Layer layer(3);
   const xt::xarray<std::int16_t> x = noise<std::int16_t>(kShape, 1);
   const xt::xarray<double> dy = noise<double>(kShape, 2);
@@ -230,7 +234,7 @@ TEST_CASE("arrays of different dtypes go together") {
   REQUIRE((y == y_of_double));
 }
 
-TEST_CASE("arrays of different shapes, a rank below 2 and a wrong axis are refused") {
+TEST_CASE("Arrays of different shapes, a rank below 2 and a wrong axis are refused") {
   const Layer layer(3);
   const bn::Parameters parameters = layer.parameters();
   const auto x = noise<float>(kShape, 1);
@@ -256,7 +260,7 @@ TEST_CASE("arrays of different shapes, a rank below 2 and a wrong axis are refus
                     std::invalid_argument);
 }
 
-TEST_CASE("memory is contiguous in the order that its strides say, whatever dimensions of one") {
+TEST_CASE("Memory is contiguous in the order that its strides say, whatever dimensions of one") {
   bn::Strided memory;
   memory.shape = {2, 3, 4};
   memory.strides = {12, 4, 1};

@@ -10,7 +10,7 @@ using bn::Order;
 using bn::View;
 using Shape = std::vector<std::size_t>;
 
-TEST_CASE("every rank and axis is outer, channel, inner") {
+TEST_CASE("Every rank and axis is outer, channel, inner") {
   REQUIRE(make_view(Shape{5, 3}, 1) == View{5, 3, 1});
   REQUIRE(make_view(Shape{5, 3}, 0) == View{1, 5, 3});
   REQUIRE(make_view(Shape{2, 3, 4, 5}, 1) == View{2, 3, 20});
@@ -24,7 +24,7 @@ TEST_CASE("Fortran order is the view of the reversed shape") {
   REQUIRE(make_view(Shape{2, 3, 4, 5}, -1, Order::fortran) == View{1, 5, 24});
 }
 
-TEST_CASE("empty dimensions are kept") {
+TEST_CASE("Empty dimensions are kept") {
   REQUIRE(make_view(Shape{0, 3, 4}, 1) == View{0, 3, 4});
   REQUIRE(make_view(Shape{2, 0, 4}, 1) == View{2, 0, 4});
   REQUIRE(View{0, 3, 4}.m() == 0);
@@ -32,7 +32,7 @@ TEST_CASE("empty dimensions are kept") {
   REQUIRE(View{2, 0, 4}.size() == 0);
 }
 
-TEST_CASE("a rank below 2 and an axis outside the rank are refused, never moved") {
+TEST_CASE("A rank below 2 and an axis outside the rank are refused, never moved") {
   REQUIRE_THROWS_AS(make_view(Shape{}, 0), std::invalid_argument);
   REQUIRE_THROWS_AS(make_view(Shape{5}, 0), std::invalid_argument);
   for (const std::ptrdiff_t axis : {2, 3, -3, 1000}) {
@@ -40,7 +40,7 @@ TEST_CASE("a rank below 2 and an axis outside the rank are refused, never moved"
   }
 }
 
-TEST_CASE("a tile knows where its rows stand") {
+TEST_CASE("A tile knows where its rows stand") {
   const View view{4, 3, 10};
   const bn::Tile tile{{1, 2}, {2, 1}, {4, 5}};
   REQUIRE(tile.row_size() == 5);

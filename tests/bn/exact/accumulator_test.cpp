@@ -22,7 +22,7 @@ mpz_class gmp(bn::Int128 value) {
 
 }  // namespace
 
-TEST_CASE("an accumulator adds 64-bit integers at any exponent exactly") {
+TEST_CASE("An accumulator adds 64-bit integers at any exponent exactly") {
   data::Random random(1);
   const auto check = [&]<class Sum>(Sum sum, int lowest, int highest) {
     for (int repeat = 0; repeat < 50; ++repeat) {
@@ -41,7 +41,7 @@ TEST_CASE("an accumulator adds 64-bit integers at any exponent exactly") {
   check(bn::Accumulators<float>().values, bn::kLowestOfFloat, 128);
 }
 
-TEST_CASE("an accumulator adds 128-bit integers at any exponent exactly") {
+TEST_CASE("An accumulator adds 128-bit integers at any exponent exactly") {
   data::Random random(2);
   const auto check = [&]<class Sum>(Sum sum, int lowest, int highest) {
     for (int repeat = 0; repeat < 50; ++repeat) {
@@ -61,7 +61,7 @@ TEST_CASE("an accumulator adds 128-bit integers at any exponent exactly") {
   check(bn::Accumulators<float>().products, 2 * bn::kLowestOfFloat, 256);
 }
 
-TEST_CASE("sums that cancel leave nothing behind, whatever their limbs went through") {
+TEST_CASE("Sums that cancel leave nothing behind, whatever their limbs went through") {
   Values sum;
   for (const int exponent : {-1074, -500, 0, 31, 32, 33, 900, 971}) {
     for (const std::int64_t value : {std::int64_t{1}, std::int64_t{-1}, INT64_MAX, INT64_MIN + 1}) {
@@ -77,7 +77,7 @@ TEST_CASE("sums that cancel leave nothing behind, whatever their limbs went thro
   REQUIRE(sum.take() == bn::Dyadic(bn::Integer(-1), -1074));
 }
 
-TEST_CASE("accumulators merge in any order, and again and again") {
+TEST_CASE("Accumulators merge in any order, and again and again") {
   data::Random random(3);
   // More than 2^30 additions' worth of carries: twofold sums of sums.
   auto total = std::make_unique<Values>();
@@ -96,7 +96,7 @@ TEST_CASE("accumulators merge in any order, and again and again") {
   REQUIRE(support::exact(total->take()) == want);
 }
 
-TEST_CASE("an accumulator holds the largest sums that there can be") {
+TEST_CASE("An accumulator holds the largest sums that there can be") {
   // 2^64 products of the largest values: 2^6 doublings at a time of ever larger terms.
   const auto check = [](auto sum, int digits, int exponent) {
     using Sum = decltype(sum);

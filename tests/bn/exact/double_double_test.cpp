@@ -20,19 +20,19 @@ const mpq_class kError = 0x1p-100;
 
 }  // namespace
 
-TEST_CASE("the sum and the product of two doubles are exact pairs") {
+TEST_CASE("The sum and the product of two doubles are exact pairs") {
   data::Random random(1);
   for (int i = 0; i < 2000; ++i) {
     const double a = any(random, 200).hi;
     const double b = any(random, 200).hi;
-    REQUIRE(exact(bn::exact_sum(a, b)) == mpq_class(a) + mpq_class(b));
-    REQUIRE(exact(bn::exact_product(a, b)) == mpq_class(a) * mpq_class(b));
-    REQUIRE(bn::exact_sum(a, b).hi == a + b);
-    REQUIRE(bn::exact_product(a, b).hi == a * b);
+    REQUIRE(exact(bn::two_sum(a, b)) == mpq_class(a) + mpq_class(b));
+    REQUIRE(exact(bn::two_prod(a, b)) == mpq_class(a) * mpq_class(b));
+    REQUIRE(bn::two_sum(a, b).hi == a + b);
+    REQUIRE(bn::two_prod(a, b).hi == a * b);
   }
 }
 
-TEST_CASE("operations on pairs lose less than a part in 2^100") {
+TEST_CASE("Operations on pairs lose less than a part in 2^100") {
   data::Random random(2);
   for (int i = 0; i < 5000; ++i) {
     const DoubleDouble a = any(random, 200);
@@ -64,7 +64,7 @@ TEST_CASE("1 / sqrt is within an ulp, and its pair within a part in 2^100") {
   }
 }
 
-TEST_CASE("inv_std of a variance and eps is within an ulp") {
+TEST_CASE("Inv_std of a variance and eps is within an ulp") {
   data::Random random(4);
   support::Worst worst;
   for (int i = 0; i < 20000; ++i) {

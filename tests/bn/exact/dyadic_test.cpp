@@ -30,7 +30,7 @@ mpz_class gmp(const Integer& value) { return support::exact(Dyadic(value, 0)).ge
 
 }  // namespace
 
-TEST_CASE("a dyadic number is the double it is made of, in lowest terms") {
+TEST_CASE("A dyadic number is the double it is made of, in lowest terms") {
   data::Random random(1);
   for (int i = 0; i < 2000; ++i) {
     const double value = any_double(random);
@@ -44,7 +44,7 @@ TEST_CASE("a dyadic number is the double it is made of, in lowest terms") {
   REQUIRE(Dyadic(Integer(-12), 3) == Dyadic(Integer(-3), 5));
 }
 
-TEST_CASE("sums, differences and products of dyadic numbers are exact") {
+TEST_CASE("Sums, differences and products of dyadic numbers are exact") {
   data::Random random(2);
   for (int i = 0; i < 2000; ++i) {
     const double a = any_double(random);
@@ -61,7 +61,7 @@ TEST_CASE("sums, differences and products of dyadic numbers are exact") {
   }
 }
 
-TEST_CASE("the text of a dyadic number has one form, which reads back") {
+TEST_CASE("The text of a dyadic number has one form, which reads back") {
   REQUIRE(Dyadic().to_string() == "0x0p0");
   REQUIRE(Dyadic(Integer(0x1a2b), -149).to_string() == "0x1a2bp-149");
   REQUIRE(Dyadic(Integer(-3), 0).to_string() == "-0x3p0");
@@ -72,7 +72,7 @@ TEST_CASE("the text of a dyadic number has one form, which reads back") {
   }
 }
 
-TEST_CASE("any other text is refused") {
+TEST_CASE("Any other text is refused") {
   for (const char* text : {"",
                            "-",
                            "0x",
@@ -108,7 +108,7 @@ TEST_CASE("any other text is refused") {
   REQUIRE_THROWS_AS(Dyadic::parse("0x" + std::string(100000, '1') + "p0"), std::invalid_argument);
 }
 
-TEST_CASE("a quotient is rounded once over the whole range, its low part reaches further") {
+TEST_CASE("A quotient is rounded once over the whole range, its low part reaches further") {
   data::Random random(4);
   for (int i = 0; i < 20000; ++i) {
     const Integer numerator = random.below(2) == 0
@@ -131,7 +131,7 @@ TEST_CASE("a quotient is rounded once over the whole range, its low part reaches
   }
 }
 
-TEST_CASE("quotients on and beside a tie round to even, at every size") {
+TEST_CASE("Quotients on and beside a tie round to even, at every size") {
   for (const int exponent : {-1128, -1127, -1126, -1100, -1080, -500, 0, 900, 917}) {
     for (const std::uint64_t odd : {1U, 3U, 5U, 0xffffffffU}) {
       for (const int nudge : {-1, 0, 1}) {
@@ -148,7 +148,7 @@ TEST_CASE("quotients on and beside a tie round to even, at every size") {
   }
 }
 
-TEST_CASE("quotients overflow from the midpoint beyond the largest double on") {
+TEST_CASE("Quotients overflow from the midpoint beyond the largest double on") {
   const double largest = std::numeric_limits<double>::max();
   const Integer edge = (Integer(1) << 54) - 1;  // the midpoint is edge * 2^970
   REQUIRE(quotient(Dyadic(edge * 4 - 1, 968), 1).hi == largest);

@@ -17,7 +17,7 @@ using kernels::Table;
 namespace {
 
 template <class Real>
-const kernels::Sums<Real>& sums(const Table& table) {
+const kernels::SumKernels<Real>& sums(const Table& table) {
   if constexpr (sizeof(Real) == sizeof(float)) {
     return table.float_sums;
   } else {
@@ -103,11 +103,13 @@ void check_sums(const Table& table) {
           want_dy_x.add_product(dy_i, x_i);
         }
         kernels::Extremes<Real> extremes[2];
-        extremes[0] = kernel.moments(x.data(), n, top, sum.data(), products.data());
+        const Real* const arrays[2] = {x.data(), dy.data()};
+        const int e[2] = {top, top_dy};
+        kernel.along_run[0](arrays, n, e, sum.data(), products.data(), extremes);
         REQUIRE(same_extremes(extremes[0], kernel.extremes(x.data(), n)));
         REQUIRE(total(Grid::sum, top, sum.data(), 1) == want_x.value());
         REQUIRE(total(Grid::product, 2 * top, products.data(), 1) == want_x_x.value());
-        kernel.products(x.data(), dy.data(), n, top, top_dy, sum.data(), products.data(), extremes);
+        kernel.along_run[1](arrays, n, e, sum.data(), products.data(), extremes);
         REQUIRE(same_extremes(extremes[0], kernel.extremes(x.data(), n)));
         REQUIRE(same_extremes(extremes[1], kernel.extremes(dy.data(), n)));
         REQUIRE(total(Grid::sum, top_dy, sum.data(), 1) == want_dy.value());
@@ -123,7 +125,7 @@ void check_columns(const Table& table) {
   const auto& kernel = sums<Real>(table);
   data::Random random(2);
   for (const std::size_t width :
-       {std::size_t{16}, std::size_t{32}, std::size_t{48}, kernels::kMostColumns<Real>}) {
+       {std::size_t{16}, std::size_t{32}, std::size_t{48}, kernels::kMaxColumns<Real>}) {
     for (const std::size_t rows :
          {std::size_t{1}, std::size_t{3}, kernel.chunk_rows - 1, kernel.chunk_rows}) {
       const std::size_t x_stride = width + 5;
@@ -149,11 +151,12 @@ void check_columns(const Table& table) {
       std::vector<kernels::Extremes<Real>> extremes(width);
       std::vector<kernels::Extremes<Real>> x_extremes(width);
       std::vector<kernels::Extremes<Real>> dy_extremes(width);
-      kernel.moments_columns(x.data(), x_stride, rows, width, e_x.data(), sum.data(),
-                             squares.data(), extremes.data());
-      kernel.products_columns(x.data(), x_stride, dy.data(), dy_stride, rows, width, e_x.data(),
-                              e_dy.data(), sum_dy.data(), products.data(), x_extremes.data(),
-                              dy_extremes.data());
+      const kernels::Matrix<Real> arrays[2] = {{x.data(), x_stride}, {dy.data(), dy_stride}};
+      const int* const e[2] = {e_x.data(), e_dy.data()};
+      kernels::Extremes<Real>* const of_one[1] = {extremes.data()};
+      kernels::Extremes<Real>* const of_two[2] = {x_extremes.data(), dy_extremes.data()};
+      kernel.down_columns[0](arrays, rows, width, e, sum.data(), squares.data(), of_one);
+      kernel.down_columns[1](arrays, rows, width, e, sum_dy.data(), products.data(), of_two);
       for (std::size_t c = 0; c<width; c += width> 48 ? 37 : 1) {
         INFO(table.instruction_set << " " << width << " " << rows << " column " << c);
         oracle::ExactSum want_x;
@@ -239,7 +242,7 @@ void require_same(Run run) {
 
 }  // namespace
 
-TEST_CASE("the environment variable names the instruction set that is used") {
+TEST_CASE("The environment variable names the instruction set that is used") {
   const char* wanted = std::getenv("BN_INSTRUCTION_SET");
   const auto tables = kernels::available();
   REQUIRE(std::string(tables[0]->instruction_set) == "baseline");
@@ -250,21 +253,21 @@ TEST_CASE("the environment variable names the instruction set that is used") {
   REQUIRE(used == (known ? wanted : tables.back()->instruction_set));
 }
 
-TEST_CASE("every instruction set sums runs exactly up to the window's edge and a whole chunk") {
+TEST_CASE("Every instruction set sums runs exactly up to the window's edge and a whole chunk") {
   for (const Table* table : kernels::available()) {
     check_sums<float>(*table);
     check_sums<double>(*table);
   }
 }
 
-TEST_CASE("every instruction set sums columns exactly up to the window's edge and a whole chunk") {
+TEST_CASE("Every instruction set sums columns exactly up to the window's edge and a whole chunk") {
   for (const Table* table : kernels::available()) {
     check_columns<float>(*table);
     check_columns<double>(*table);
   }
 }
 
-TEST_CASE("every instruction set finds the extreme magnitudes") {
+TEST_CASE("Every instruction set finds the extreme magnitudes") {
   for (const Table* table : kernels::available()) {
     check_extremes<float>(*table);
     check_extremes<double>(*table);
@@ -272,7 +275,7 @@ TEST_CASE("every instruction set finds the extreme magnitudes") {
 }
 
 TEST_CASE(
-    "element-wise results have the same bits with every instruction set, wherever they are "
+    "Element-wise results have the same bits with every instruction set, wherever they are "
     "stored") {
   data::Random random(5);
   const kernels::Affine<kernels::Channel> affine{0.1, 1e-18, 1.7, -0.3};
@@ -290,85 +293,64 @@ TEST_CASE(
     const kernels::Gradient<kernels::Columns> gradients{k[0].data(), k[1].data(), k[2].data(),
                                                         k[3].data(), k[4].data(), k[5].data(),
                                                         k[6].data(), k[7].data()};
-    const auto check = [&](auto of_channel, const auto& constants, const auto& gradient_constants,
-                           kernels::Store store, std::size_t at) {
+    const float* const floats[2] = {x.data(), dy.data()};
+    const double* const doubles[2] = {x_double.data(), dy_double.data()};
+    const auto check = [&](auto formula, const auto& constants, kernels::Store store,
+                           std::size_t at) {
       require_same([&](const Table& table) {
         std::vector<float> y(at + n);
-        (table.*of_channel).normalise_ff(x.data(), n, constants, y.data() + at, store);
+        (table.*formula).float_to_float(floats, n, constants, y.data() + at, store);
         return y;
       });
       require_same([&](const Table& table) {
         std::vector<double> y(at + n);
-        (table.*of_channel).normalise_fd(x.data(), n, constants, y.data() + at, store);
+        (table.*formula).float_to_double(floats, n, constants, y.data() + at, store);
         return y;
       });
       require_same([&](const Table& table) {
         std::vector<float> y(at + n);
-        (table.*of_channel).normalise_df(x_double.data(), n, constants, y.data() + at, store);
+        (table.*formula).double_to_float(doubles, n, constants, y.data() + at, store);
         return y;
       });
       require_same([&](const Table& table) {
         std::vector<double> y(at + n);
-        (table.*of_channel).normalise_dd(x_double.data(), n, constants, y.data() + at, store);
+        (table.*formula).double_to_double(doubles, n, constants, y.data() + at, store);
         return y;
-      });
-      require_same([&](const Table& table) {
-        std::vector<float> dx(at + n);
-        (table.*of_channel)
-            .gradient_ff(x.data(), dy.data(), n, gradient_constants, dx.data() + at, store);
-        return dx;
-      });
-      require_same([&](const Table& table) {
-        std::vector<double> dx(at + n);
-        (table.*of_channel)
-            .gradient_fd(x.data(), dy.data(), n, gradient_constants, dx.data() + at, store);
-        return dx;
-      });
-      require_same([&](const Table& table) {
-        std::vector<float> dx(at + n);
-        (table.*of_channel)
-            .gradient_df(x_double.data(), dy_double.data(), n, gradient_constants, dx.data() + at,
-                         store);
-        return dx;
-      });
-      require_same([&](const Table& table) {
-        std::vector<double> dx(at + n);
-        (table.*of_channel)
-            .gradient_dd(x_double.data(), dy_double.data(), n, gradient_constants, dx.data() + at,
-                         store);
-        return dx;
       });
     };
-    for (const kernels::Store store : {kernels::Store::cached, kernels::Store::past_caches}) {
+    for (const kernels::Store store : {kernels::Store::cached, kernels::Store::non_temporal}) {
       for (const std::size_t at : {0U, 1U, 6U}) {
-        check(&Table::channel, affine, gradient, store, at);
-        check(&Table::columns, affines, gradients, store, at);
+        check(&Table::affine_of_channel, affine, store, at);
+        check(&Table::affine_of_columns, affines, store, at);
+        check(&Table::gradient_of_channel, gradient, store, at);
+        check(&Table::gradient_of_columns, gradients, store, at);
       }
     }
   }
 }
 
-TEST_CASE("element-wise results say whether one of them is not finite, wherever it stands") {
+TEST_CASE("Element-wise results say whether one of them is not finite, wherever it stands") {
   const kernels::Affine<kernels::Channel> same{0, 0, 1, 0};
   for (const Table* table : kernels::available()) {
     for (const std::size_t n : {1U, 8U, 17U, 40U}) {
       for (std::size_t at = 0; at < n; ++at) {
         std::vector<float> x(n, 1.5F);
         std::vector<float> y(n);
-        REQUIRE_FALSE(
-            table->channel.normalise_ff(x.data(), n, same, y.data(), kernels::Store::cached));
+        const float* const in[1] = {x.data()};
+        const auto& affine = table->affine_of_channel;
+        REQUIRE_FALSE(affine.float_to_float(in, n, same, y.data(), kernels::Store::cached));
         x[at] = at % 2 == 0 ? std::nanf("") : -std::numeric_limits<float>::infinity();
-        REQUIRE(table->channel.normalise_ff(x.data(), n, same, y.data(), kernels::Store::cached));
+        REQUIRE(affine.float_to_float(in, n, same, y.data(), kernels::Store::cached));
         std::vector<double> x_double(n, 1);
         x_double[at] = -1e39;
-        REQUIRE(table->channel.normalise_df(x_double.data(), n, same, y.data(),
-                                            kernels::Store::cached));
+        const double* const in_double[1] = {x_double.data()};
+        REQUIRE(affine.double_to_float(in_double, n, same, y.data(), kernels::Store::cached));
       }
     }
   }
 }
 
-TEST_CASE("every float16 widens to its value with every instruction set") {
+TEST_CASE("Every float16 widens to its value with every instruction set") {
   std::vector<std::uint16_t> halves(65536);
   for (std::size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<std::uint16_t>(i);
   for (const Table* table : kernels::available()) {
@@ -388,7 +370,7 @@ TEST_CASE("every float16 widens to its value with every instruction set") {
   }
 }
 
-TEST_CASE("doubles round to the nearest float16 with every instruction set") {
+TEST_CASE("Doubles round to the nearest float16 with every instruction set") {
   std::vector<double> values;
   for (std::uint16_t bits = 0; bits < 0x7c00; ++bits) {
     const double low = oracle::half_value(bits);
@@ -424,7 +406,7 @@ TEST_CASE("doubles round to the nearest float16 with every instruction set") {
   }
 }
 
-TEST_CASE("checksums are the same with every instruction set") {
+TEST_CASE("Checksums are the same with every instruction set") {
   data::Random random(8);
   std::vector<std::uint64_t> words(600);
   for (std::uint64_t& word : words) word = random.next();

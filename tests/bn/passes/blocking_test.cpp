@@ -40,7 +40,7 @@ std::string wrong(const Tiling& tiling) {
 
 }  // namespace
 
-TEST_CASE("contiguous tiles follow one another through all of memory") {
+TEST_CASE("Contiguous tiles follow one another through all of memory") {
   for (const View& view : {View{6, 5, 40}, View{50, 40, 1}, View{1, 1, 700}, View{3, 2, 90}}) {
     for (const std::size_t elements : {1U, 4U, 50U, 750U, 250000U}) {
       INFO(support::text(view) << " " << elements);
@@ -58,43 +58,54 @@ TEST_CASE("contiguous tiles follow one another through all of memory") {
   }
 }
 
-TEST_CASE("no tiles cover an empty view") {
+TEST_CASE("No tiles cover an empty view") {
   for (const View& view : {View{0, 3, 4}, View{3, 0, 4}, View{3, 4, 0}}) {
     REQUIRE(Tiling::contiguous(view, 25).count() == 0);
-    REQUIRE(bn::make_blocking(view, 4, 4, true, 3).groups.count() == 0);
+    REQUIRE(bn::make_blocking(view, 4, 4, true, 3, bn::this_machine()).groups.count() == 0);
   }
 }
 
-TEST_CASE("groups cover every element once") {
+TEST_CASE("Groups cover every element once") {
   for (const View& view : {View{6, 50, 400}, View{500, 40, 1}, View{1, 1, 70000}, View{7, 300, 9},
                            View{3, 10000, 1}}) {
     for (const bool copies : {false, true}) {
       for (const unsigned threads : {1U, 2U, 64U}) {
-        const bn::Blocking blocking = bn::make_blocking(view, 8, 4, copies, threads);
-        REQUIRE(wrong(blocking.groups) == "");
+        for (const bn::Machine& machine : support::machines()) {
+          const bn::Blocking blocking = bn::make_blocking(view, 8, 4, copies, threads, machine);
+          INFO(support::text(view) << " " << support::text(machine));
+          REQUIRE(wrong(blocking.groups) == "");
+        }
       }
     }
   }
 }
 
-TEST_CASE("buffers of all threads together stay within 40 MiB, whatever the shape") {
+TEST_CASE("Buffers of all threads together stay within 40 MiB, whatever the shape and machine") {
+  const auto check = [](const View& view, bool copies, std::size_t element_bytes, unsigned threads,
+                        const bn::Machine& machine) {
+    INFO(support::text(view) << " " << copies << " " << element_bytes << " " << threads << " "
+                             << support::text(machine));
+    const bn::Blocking blocking =
+        bn::make_blocking(view, element_bytes, 8, copies, threads, machine);
+    REQUIRE(blocking.threads >= 1);
+    REQUIRE(blocking.threads <= (threads != 0 ? threads : machine.cores));
+    const std::size_t limit = (std::size_t{40} << 20) / blocking.threads;
+    REQUIRE(blocking.tile_elements * std::max<std::size_t>(element_bytes, 8) <= limit);
+    if (blocking.resident) {
+      const std::size_t results = copies ? 8 : 0;
+      REQUIRE(blocking.groups.tile(0).size() * (element_bytes + results) <= limit);
+      REQUIRE(blocking.groups.tile(0).outer.count == view.outer);
+      REQUIRE(blocking.groups.tile(0).inner.count == view.inner);
+    } else {
+      REQUIRE(blocking.groups.channel_step <= 4096);
+    }
+  };
   for (const View& view : kViews) {
     for (const bool copies : {false, true}) {
       for (const std::size_t element_bytes : {1U, 2U, 4U, 8U, 16U}) {
-        for (const unsigned threads : {1U, 2U, 3U, 8U, 64U, 1000U}) {
-          INFO(support::text(view) << " " << copies << " " << element_bytes << " " << threads);
-          const bn::Blocking blocking = bn::make_blocking(view, element_bytes, 8, copies, threads);
-          REQUIRE(blocking.threads >= 1);
-          REQUIRE(blocking.threads <= threads);
-          const std::size_t limit = (std::size_t{40} << 20) / blocking.threads;
-          REQUIRE(blocking.tile_elements * std::max<std::size_t>(element_bytes, 8) <= limit);
-          if (blocking.resident) {
-            const std::size_t results = copies ? 8 : 0;
-            REQUIRE(blocking.groups.tile(0).size() * (element_bytes + results) <= limit);
-            REQUIRE(blocking.groups.tile(0).outer.count == view.outer);
-            REQUIRE(blocking.groups.tile(0).inner.count == view.inner);
-          } else {
-            REQUIRE(blocking.groups.channel_step <= 4096);
+        for (const unsigned threads : {0U, 1U, 2U, 3U, 8U, 64U, 1000U}) {
+          for (const bn::Machine& machine : support::machines()) {
+            check(view, copies, element_bytes, threads, machine);
           }
         }
       }
@@ -102,23 +113,45 @@ TEST_CASE("buffers of all threads together stay within 40 MiB, whatever the shap
   }
 }
 
-TEST_CASE("what is read from files is never cut into short pieces") {
-  constexpr std::size_t kLeast = std::size_t{64} << 10;
+TEST_CASE("What is read from files is never cut into short pieces, whatever the machine") {
+  constexpr std::size_t kMinRun = std::size_t{64} << 10;
   for (const View& view : kViews) {
     for (const std::size_t element_bytes : {2U, 4U, 8U, 16U}) {
-      INFO(support::text(view) << " " << element_bytes);
-      const bn::Blocking blocking = bn::make_blocking(view, element_bytes, 8, true, 2);
-      const std::size_t channels = blocking.groups.channel_step;
-      const std::size_t run = channels * view.inner * element_bytes;
-      // One thread takes whole rows, which follow one another; 4096 channels are enough for a
-      // group.
-      REQUIRE((!blocking.resident || run >= kLeast ||
-               channels >= std::min<std::size_t>(view.channel, 4096)));
+      for (const bn::Machine& machine : support::machines()) {
+        INFO(support::text(view) << " " << element_bytes << " " << support::text(machine));
+        const bn::Blocking blocking = bn::make_blocking(view, element_bytes, 8, true, 2, machine);
+        const std::size_t channels = blocking.groups.channel_step;
+        const std::size_t run = channels * view.inner * element_bytes;
+        // One thread takes whole rows, which follow one another; 4096 channels are enough for a
+        // group.
+        REQUIRE((!blocking.resident || run >= kMinRun ||
+                 channels >= std::min<std::size_t>(view.channel, 4096)));
+      }
     }
   }
 }
 
-TEST_CASE("small arrays are worked on by one thread, large ones by all") {
-  REQUIRE(bn::make_blocking({128, 100, 1}, 4, 4, true, 8).threads == 1);
-  REQUIRE(bn::make_blocking({64, 64, 12544}, 4, 4, true, 8).threads == 8);
+TEST_CASE("Small arrays are worked on by one thread, large ones by all cores of the machine") {
+  for (const bn::Machine& machine : support::machines()) {
+    INFO(support::text(machine));
+    REQUIRE(bn::make_blocking({128, 100, 1}, 4, 4, true, 8, machine).threads == 1);
+    REQUIRE(bn::make_blocking({64, 64, 12544}, 4, 4, true, 8, machine).threads == 8);
+    REQUIRE(bn::make_blocking({64, 64, 12544}, 4, 4, true, 0, machine).threads == machine.cores);
+  }
+}
+
+TEST_CASE("Channel groups stay resident in half of a core's cache, of 1 MiB at most") {
+  // 512 channels of 64 KiB of x in float32: 16 values a row, so that one group is as long a piece
+  // as a file wants.
+  const View view{16, 512, 1024};
+  const auto resident = [&](std::size_t core_cache) {
+    bn::Machine machine;
+    machine.core_cache = core_cache;
+    return bn::make_blocking(view, 4, 4, true, 2, machine).resident;
+  };
+  // One group: 16 channels of 64 KiB are runs of 64 KiB, together 1 MiB.
+  REQUIRE(resident(std::size_t{2} << 20));
+  REQUIRE(resident(std::size_t{64} << 20));
+  REQUIRE_FALSE(resident((std::size_t{2} << 20) - 1));
+  REQUIRE_FALSE(resident(0));
 }

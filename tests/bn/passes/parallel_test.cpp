@@ -9,7 +9,7 @@
 
 #include "catch.hpp"
 
-TEST_CASE("every item is worked on once, whatever the number of threads") {
+TEST_CASE("Every item is worked on once, whatever the number of threads") {
   for (const unsigned threads : {1U, 2U, 3U, 8U, 64U}) {
     for (const std::size_t items : {0U, 1U, 2U, 7U, 1000U}) {
       std::vector<std::atomic<int>> calls(items);
@@ -24,7 +24,7 @@ TEST_CASE("every item is worked on once, whatever the number of threads") {
   }
 }
 
-TEST_CASE("an exception of any thread is thrown on, and stops the handing out") {
+TEST_CASE("An exception of any thread is thrown on, and stops the handing out") {
   for (const unsigned threads : {1U, 3U, 8U}) {
     std::atomic<std::size_t> calls{0};
     REQUIRE_THROWS_AS(bn::Team().for_each(threads, 1000000,
@@ -38,7 +38,7 @@ TEST_CASE("an exception of any thread is thrown on, and stops the handing out") 
 }
 
 TEST_CASE(
-    "one team works through loops of any size and number of threads, also after an exception") {
+    "One team works through loops of any size and number of threads, also after an exception") {
   bn::Team team;
   for (int repeat = 0; repeat < 200; ++repeat) {
     for (const unsigned threads : {2U, 1U, 5U, 3U}) {
@@ -59,7 +59,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("work is done by fewer threads where no more can be started") {
+TEST_CASE("Work is done by fewer threads where no more can be started") {
   pthread_attr_t usual;
   pthread_attr_t huge;
   REQUIRE(pthread_getattr_default_np(&usual) == 0);
@@ -76,5 +76,3 @@ TEST_CASE("work is done by fewer threads where no more can be started") {
   REQUIRE(highest == 0);
   REQUIRE(sum == 4950);
 }
-
-TEST_CASE("there is at least one core to use") { REQUIRE(bn::usable_cores() >= 1); }

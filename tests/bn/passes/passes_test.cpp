@@ -31,19 +31,21 @@ struct How {
   unsigned threads = 1;
   Access source = Access::in_place;
   Access sink = Access::in_place;
+  bn::Machine machine = bn::this_machine();
 };
 
 Results run(const View& view, const Array& x, const Array& dy, Dtype dtype, const How& how) {
   const Layer layer(view.channel);
-  const bn::Execution execution{.threads = how.threads, .x_checksum = true, .progress = {}};
+  const bn::Execution execution{.threads = how.threads, .machine = how.machine};
   Results results{Array(dtype, x.size()), Array(dtype, x.size()), {}, {}};
   data::ArraySource x_source(x, how.source);
   data::ArraySource dy_source(dy, how.source);
   data::ArraySink y_sink(results.y, how.sink);
   data::ArraySink dx_sink(results.dx, how.sink);
-  results.forward = bn::forward_train(view, x_source, layer.parameters(), y_sink, execution);
+  results.forward =
+      bn::forward_train(view, x_source, layer.parameters(), y_sink, execution, bn::Checksum::of_x);
   results.backward = bn::backward_train(view, x_source, dy_source, nullptr, layer.gamma, layer.eps,
-                                        &dx_sink, execution);
+                                        &dx_sink, execution, bn::Checksum::of_x);
   return results;
 }
 
@@ -67,42 +69,49 @@ std::string checksums_differ(const Results& a, const Results& b) {
   return same ? "" : "checksum";
 }
 
-// Large enough for several threads, groups and tiles; resident and streamed ones.
+// Large enough for several threads, groups and tiles; on a machine whose cores have caches of 2 MiB
+// or more some are resident and some are read twice.
 constexpr View kLarge[] = {{64, 100, 100}, {20000, 40, 1}, {2, 3, 130000},
                            {9000, 1, 80},  {150, 3000, 1}, {500, 90, 9}};
 
 }  // namespace
 
-TEST_CASE(
-    "the views of these tests are large enough for threads and cover both kinds of blocking") {
+TEST_CASE("The views of these tests are large enough for threads and both kinds of blocking") {
+  bn::Machine machine;
+  machine.core_cache = std::size_t{2} << 20;
   bool resident = false;
-  bool streamed = false;
+  bool read_twice = false;
   for (const View& view : kLarge) {
-    const bn::Blocking blocking = bn::make_blocking(view, 4, 4, true, 3);
+    const bn::Blocking blocking = bn::make_blocking(view, 4, 4, true, 3, machine);
     REQUIRE(blocking.threads > 1);
-    (blocking.resident ? resident : streamed) = true;
+    (blocking.resident ? resident : read_twice) = true;
   }
   REQUIRE(resident);
-  REQUIRE(streamed);
+  REQUIRE(read_twice);
 }
 
-TEST_CASE("any number of threads gives the same bits") {
+TEST_CASE("Any number of threads and any machine gives the same bits") {
   for (const View& view : kLarge) {
     for (const Dtype dtype : {Dtype::float32, Dtype::float16}) {
       const Array x = data::make(dtype, view, Kind::mixed, 1);
       const Array dy = data::make(Dtype::float32, view, Kind::normal, 2);
       const Results want = run(view, x, dy, Dtype::float32, {});
-      for (const unsigned threads : {2U, 3U, 8U, 64U, 0U}) {
-        INFO(support::text(view) << " " << threads);
-        const Results have = run(view, x, dy, Dtype::float32, {threads});
+      const auto check = [&](const How& how) {
+        INFO(support::text(view) << " " << how.threads << " " << support::text(how.machine));
+        const Results have = run(view, x, dy, Dtype::float32, how);
         REQUIRE(differs(have, want) == "");
         REQUIRE(checksums_differ(have, want) == "");
+      };
+      for (const unsigned threads : {2U, 3U, 8U, 64U}) check({.threads = threads});
+      for (const bn::Machine& machine : support::machines()) {
+        check(
+            {.threads = 0, .source = Access::copying, .sink = Access::copying, .machine = machine});
       }
     }
   }
 }
 
-TEST_CASE("memory, files and streams of results give the same bits") {
+TEST_CASE("Memory, files and streams of results give the same bits") {
   for (const View& view : {View{64, 100, 100}, View{2, 3, 130000}, View{5, 7, 3}}) {
     const Array x = data::make(Dtype::float64, view, Kind::normal, 1);
     const Array dy = data::make(Dtype::float32, view, Kind::normal, 2);
@@ -119,14 +128,13 @@ TEST_CASE("memory, files and streams of results give the same bits") {
       Array y(Dtype::float32, x.size());
       data::ArraySource source(x, Access::copying);
       data::ArraySink stream(y, Access::sequential);
-      (void)bn::forward_train(view, source, layer.parameters(), stream,
-                              {.threads = threads, .x_checksum = false, .progress = {}});
+      (void)bn::forward_train(view, source, layer.parameters(), stream, {.threads = threads});
       REQUIRE(y == want.y);
     }
   }
 }
 
-TEST_CASE("in test mode streams in and out give the bits of memory") {
+TEST_CASE("In test mode streams in and out give the bits of memory") {
   for (const View& view : kLarge) {
     const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
     const Layer layer(view.channel);
@@ -135,8 +143,7 @@ TEST_CASE("in test mode streams in and out give the bits of memory") {
       data::ArraySource source(x, from);
       data::ArraySink sink(y, to);
       return bn::forward_test(view, source, layer.running_mean, layer.running_var,
-                              layer.parameters(), sink,
-                              {.threads = threads, .x_checksum = true, .progress = {}})
+                              layer.parameters(), sink, {.threads = threads}, bn::Checksum::of_x)
           .x_checksum;
     };
     const std::uint64_t checksum = test(want, Access::in_place, Access::in_place, 1);
@@ -152,7 +159,7 @@ TEST_CASE("in test mode streams in and out give the bits of memory") {
   }
 }
 
-TEST_CASE("the layout of the same values does not change a bit") {
+TEST_CASE("The layout of the same values does not change a bit") {
   for (const View& view : {View{64, 30, 100}, View{40, 5, 7}, View{3, 4, 1025}, View{30, 60, 1}}) {
     for (const Dtype dtype : data::kDtypes) {
       const Kind kind = bn::is_floating(dtype) ? Kind::mixed : Kind::whole_range;
@@ -177,7 +184,7 @@ TEST_CASE("the layout of the same values does not change a bit") {
   }
 }
 
-TEST_CASE("a permuted batch has the same statistics and its own results permuted") {
+TEST_CASE("A permuted batch has the same statistics and its own results permuted") {
   for (const View& view : {View{64, 10, 100}, View{3000, 20, 1}}) {
     for (const Dtype dtype : data::kFloating) {
       const Array x = data::make(dtype, view, Kind::mixed, 1);
@@ -207,19 +214,20 @@ TEST_CASE("a permuted batch has the same statistics and its own results permuted
   }
 }
 
-TEST_CASE("results may take the place of x or of dy") {
+TEST_CASE("Results may take the place of x or of dy") {
   for (const View& view : {View{64, 100, 100}, View{2, 3, 130000}, View{20, 30, 1}}) {
     const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
     const Array dy = data::make(Dtype::float32, view, Kind::normal, 2);
     const Results want = run(view, x, dy, Dtype::float32, {});
     const Layer layer(view.channel);
     for (const unsigned threads : {1U, 3U}) {
-      const bn::Execution execution{.threads = threads, .x_checksum = true, .progress = {}};
+      const bn::Execution execution{.threads = threads};
       Array y = x;
       data::ArraySource y_source(y);
       data::ArraySink y_sink(y);
-      REQUIRE(bn::forward_train(view, y_source, layer.parameters(), y_sink, execution).x_checksum ==
-              want.forward.x_checksum);
+      REQUIRE(bn::forward_train(view, y_source, layer.parameters(), y_sink, execution,
+                                bn::Checksum::of_x)
+                  .x_checksum == want.forward.x_checksum);
       REQUIRE(y == want.y);
       for (const bool over_x : {false, true}) {
         Array x_copy = x;
@@ -235,7 +243,7 @@ TEST_CASE("results may take the place of x or of dy") {
   }
 }
 
-TEST_CASE("the first value that is not finite is named, of x before dy, whatever the threads") {
+TEST_CASE("The first value that is not finite is named, of x before dy, whatever the threads") {
   for (const View& view : {View{64, 100, 100}, View{20000, 40, 1}, View{2, 3, 130000},
                            View{3, 4, 5}, View{40, 30, 1}}) {
     const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
@@ -272,7 +280,7 @@ TEST_CASE("the first value that is not finite is named, of x before dy, whatever
   }
 }
 
-TEST_CASE("in the gradients, too, x is looked at before dy and the first position named") {
+TEST_CASE("In the gradients, too, x is looked at before dy and the first position named") {
   const View view{300, 40, 60};
   const Array x = data::make(Dtype::float64, view, Kind::normal, 1);
   Array bad_x = x;
@@ -291,8 +299,7 @@ TEST_CASE("in the gradients, too, x is looked at before dy and the first positio
       for (const bool in_x : {true, false}) {
         try {
           (void)bn::backward_train(view, in_x ? bad_x_source : x_source, bad_dy_source, sums,
-                                   layer.gamma, layer.eps, nullptr,
-                                   {.threads = threads, .x_checksum = false, .progress = {}});
+                                   layer.gamma, layer.eps, nullptr, {.threads = threads});
           FAIL("no error");
         } catch (const bn::NonFiniteError& error) {
           REQUIRE(error.operand == (in_x ? bn::Operand::x : bn::Operand::dy));
@@ -303,7 +310,7 @@ TEST_CASE("in the gradients, too, x is looked at before dy and the first positio
   }
 }
 
-TEST_CASE("progress ends at its total, which is every byte that is read") {
+TEST_CASE("Progress ends at its total, which is every byte that is read") {
   for (const View& view : {View{64, 100, 100}, View{2, 3, 130000}}) {
     const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
     Array y(Dtype::float32, x.size());
@@ -314,7 +321,6 @@ TEST_CASE("progress ends at its total, which is every byte that is read") {
       data::ArraySource source(x, Access::copying);
       data::ArraySink sink(y, Access::copying);
       const bn::Execution execution{.threads = threads,
-                                    .x_checksum = false,
                                     .progress = [&](std::size_t done, std::size_t total) {
                                       std::size_t seen = most;
                                       while (seen < done && !most.compare_exchange_weak(seen, done))

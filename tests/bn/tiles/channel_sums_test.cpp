@@ -45,13 +45,13 @@ std::string differs(const View& view, bn::ChannelSums& sums, const data::Array& 
 
 std::string moments_differ(const View& view, const data::Array& x) {
   bn::ChannelSums sums({0, view.channel}, std::array{x.dtype()});
-  sums.add_moments(view, support::whole(view), block(x, view));
+  sums.add(view, support::whole(view), std::array{block(x, view)});
   return differs(view, sums, x, x);
 }
 
 std::string products_differ(const View& view, const data::Array& x, const data::Array& dy) {
   bn::ChannelSums sums({0, view.channel}, std::array{x.dtype(), dy.dtype()});
-  sums.add_products(view, support::whole(view), block(x, view), block(dy, view));
+  sums.add(view, support::whole(view), std::array{block(x, view), block(dy, view)});
   return differs(view, sums, x, dy);
 }
 
@@ -71,7 +71,7 @@ constexpr View kColumns[] = {{1, 3, 1},    {40, 1, 1},   {700, 1, 1}, {33, 7, 1}
 
 }  // namespace
 
-TEST_CASE("sums along runs are exact for every dtype and kind of data") {
+TEST_CASE("Sums along runs are exact for every dtype and kind of data") {
   for (const Dtype dtype : data::kDtypes) {
     for (const Kind kind : data::kAll) {
       std::uint64_t variant = 0;
@@ -83,7 +83,7 @@ TEST_CASE("sums along runs are exact for every dtype and kind of data") {
   }
 }
 
-TEST_CASE("sums across columns are exact for every dtype and kind of data") {
+TEST_CASE("Sums across columns are exact for every dtype and kind of data") {
   for (const Dtype dtype : data::kDtypes) {
     for (const Kind kind : data::kAll) {
       std::uint64_t variant = 0;
@@ -95,7 +95,7 @@ TEST_CASE("sums across columns are exact for every dtype and kind of data") {
   }
 }
 
-TEST_CASE("sums are exact on either side of the window's edge") {
+TEST_CASE("Sums are exact on either side of the window's edge") {
   for (const Dtype dtype : {Dtype::float16, Dtype::float32, Dtype::float64}) {
     for (std::uint64_t variant = 0; variant < 3; ++variant) {  // spreads just in, at, just out
       for (const View& view :
@@ -110,7 +110,7 @@ TEST_CASE("sums are exact on either side of the window's edge") {
   }
 }
 
-TEST_CASE("sums of products are exact for every pair of dtypes") {
+TEST_CASE("Sums of products are exact for every pair of dtypes") {
   constexpr std::pair<Kind, Kind> kKinds[] = {{Kind::normal, Kind::normal},
                                               {Kind::far_mean, Kind::alternating},
                                               {Kind::mixed, Kind::normal},
@@ -136,7 +136,7 @@ TEST_CASE("sums of products are exact for every pair of dtypes") {
   }
 }
 
-TEST_CASE("sums of products are exact at every length along runs and across columns") {
+TEST_CASE("Sums of products are exact at every length along runs and across columns") {
   for (const Dtype dtype : {Dtype::float32, Dtype::float64}) {
     const auto check = [&](const View& view) {
       INFO(bn::name(dtype) << " " << support::text(view));
@@ -150,7 +150,7 @@ TEST_CASE("sums of products are exact at every length along runs and across colu
   }
 }
 
-TEST_CASE("tiles of any shape, rows apart from one another, add up to the whole") {
+TEST_CASE("Tiles of any shape, rows apart from one another, add up to the whole") {
   for (const Dtype dtype : {Dtype::float16, Dtype::float32, Dtype::float64, Dtype::int64}) {
     for (const View& view : {View{6, 5, 40}, View{50, 40, 1}, View{9, 8, 5}}) {
       INFO(bn::name(dtype) << " " << support::text(view));
@@ -158,8 +158,9 @@ TEST_CASE("tiles of any shape, rows apart from one another, add up to the whole"
       const std::size_t item = bn::item_size(dtype);
       bn::ChannelSums sums({0, view.channel}, std::array{dtype});
       const auto add = [&](bn::ChannelSums& to, const bn::Tile& tile) {
-        to.add_moments(view, tile,
-                       {dtype, {x.at(tile.position(view, 0)), view.channel * view.inner * item}});
+        to.add(view, tile,
+               std::array{bn::Block{
+                   dtype, {x.at(tile.position(view, 0)), view.channel * view.inner * item}}});
       };
       // Some channels through sums of their own, as another thread has them.
       const std::size_t c = view.channel / 3;
@@ -185,14 +186,15 @@ TEST_CASE("tiles of any shape, rows apart from one another, add up to the whole"
   }
 }
 
-TEST_CASE("misaligned rows are summed as aligned ones are") {
+TEST_CASE("Misaligned rows are summed as aligned ones are") {
   for (const Dtype dtype : {Dtype::float32, Dtype::float64}) {
     for (std::size_t first = 0; first < 5; ++first) {
       const View view{4, 1, 600};
       const data::Array x = data::make(dtype, view, Kind::normal, first);
       const bn::Tile tile{{0, 4}, {0, 1}, {first, 500 + first}};
       bn::ChannelSums sums({0, 1}, std::array{dtype});
-      sums.add_moments(view, tile, {dtype, {x.at(first), view.inner * bn::item_size(dtype)}});
+      sums.add(view, tile,
+               std::array{bn::Block{dtype, {x.at(first), view.inner * bn::item_size(dtype)}}});
       oracle::ExactSum want;
       for (std::size_t r = 0; r < 4; ++r) {
         for (std::size_t i = 0; i < 500 + first; ++i) want.add(x.exact(r * 600 + first + i));

@@ -21,7 +21,7 @@ std::uint64_t checksum(const View& view, const Array& x) {
 
 }  // namespace
 
-TEST_CASE("any tiles in any order have the checksum of the whole") {
+TEST_CASE("Any tiles in any order have the checksum of the whole") {
   data::Random random(1);
   for (const bn::Dtype dtype : data::kDtypes) {
     for (const View& view : {View{6, 5, 40}, View{50, 40, 1}, View{1, 1, 700}}) {
@@ -39,7 +39,7 @@ TEST_CASE("any tiles in any order have the checksum of the whole") {
   }
 }
 
-TEST_CASE("exchanging any two different values, or changing one, changes the checksum") {
+TEST_CASE("Exchanging any two different values, or changing one, changes the checksum") {
   data::Random random(2);
   for (const bn::Dtype dtype : data::kDtypes) {
     const View view{10, 3, 20};
