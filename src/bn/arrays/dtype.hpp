@@ -31,10 +31,33 @@ struct float16 {
   std::uint16_t bits;
 };
 
-[[nodiscard]] std::size_t item_size(Dtype dtype);
+struct DtypeFacts {
+  std::string_view name;  ///< NumPy's
+  std::size_t size;       ///< of an item, in bytes
+};
 
-/// NumPy's name: "float32", "uint8", ...
-[[nodiscard]] std::string_view name(Dtype dtype);
+inline constexpr std::array<DtypeFacts, kDtypes.size()> kDtypeFacts{{
+    {"float16", 2},
+    {"float32", 4},
+    {"float64", 8},
+    {"int8", 1},
+    {"int16", 2},
+    {"int32", 4},
+    {"int64", 8},
+    {"uint8", 1},
+    {"uint16", 2},
+    {"uint32", 4},
+    {"uint64", 8},
+}};
+
+[[nodiscard]] constexpr std::size_t item_size(Dtype dtype) {
+  return kDtypeFacts[static_cast<std::size_t>(dtype)].size;
+}
+
+/// "float32", "uint8", ...
+[[nodiscard]] constexpr std::string_view name(Dtype dtype) {
+  return kDtypeFacts[static_cast<std::size_t>(dtype)].name;
+}
 
 [[nodiscard]] constexpr bool is_floating(Dtype dtype) { return dtype <= Dtype::float64; }
 

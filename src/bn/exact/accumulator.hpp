@@ -18,18 +18,10 @@ template <int kLowest, int kHighest>
 class Accumulator {
  public:
   /// Adds value * 2^exponent.
-  void add(std::int64_t value, int exponent) {
-    const auto [first, shift] = place(exponent, 3);
-    const Int128 shifted = static_cast<Int128>(value) << shift;
-    limbs_[first] += static_cast<std::int64_t>(static_cast<std::uint32_t>(shifted));
-    limbs_[first + 1] += static_cast<std::int64_t>(static_cast<std::uint32_t>(shifted >> 32));
-    limbs_[first + 2] += static_cast<std::int64_t>(shifted >> 64);
-  }
-
-  /// Adds value * 2^exponent.
+  void add(std::int64_t value, int exponent) { add_word<Int128>(value, exponent); }
   void add(Int128 value, int exponent) {
-    add_digits(static_cast<std::uint64_t>(value), exponent);
-    add(static_cast<std::int64_t>(value >> 64), exponent + 64);
+    add_word<Uint128>(static_cast<std::uint64_t>(value), exponent);
+    add_word<Int128>(static_cast<std::int64_t>(value >> 64), exponent + 64);
   }
 
   Accumulator& operator+=(const Accumulator& other);
@@ -58,9 +50,11 @@ class Accumulator {
     return {first, offset & 31};
   }
 
-  void add_digits(std::uint64_t value, int exponent) {
+  // Wide: twice as many bits as Word, with a sign if that has one.
+  template <class Wide, class Word>
+  void add_word(Word value, int exponent) {
     const auto [first, shift] = place(exponent, 3);
-    const Uint128 shifted = static_cast<Uint128>(value) << shift;
+    const Wide shifted = static_cast<Wide>(value) << shift;
     limbs_[first] += static_cast<std::int64_t>(static_cast<std::uint32_t>(shifted));
     limbs_[first + 1] += static_cast<std::int64_t>(static_cast<std::uint32_t>(shifted >> 32));
     limbs_[first + 2] += static_cast<std::int64_t>(shifted >> 64);

@@ -23,8 +23,8 @@ constexpr SumKernels<Real> kSums{kChunk<Real>,
 
 template <class Constants>
 constexpr FormulaKernels<Constants> kFormula{
-    evaluate<Constants, float, float>, evaluate<Constants, float, double>,
-    evaluate<Constants, double, float>, evaluate<Constants, double, double>};
+    {evaluate<Constants, float, float>, evaluate<Constants, float, double>},
+    {evaluate<Constants, double, float>, evaluate<Constants, double, double>}};
 
 }  // namespace
 

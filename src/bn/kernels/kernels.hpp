@@ -144,10 +144,14 @@ struct FormulaKernels {
   template <class In, class Out>
   using Evaluate = bool(const In* const* operands, std::size_t n, const Constants&, Out* results,
                         Store);
-  Evaluate<float, float>* float_to_float;
-  Evaluate<float, double>* float_to_double;
-  Evaluate<double, float>* double_to_float;
-  Evaluate<double, double>* double_to_double;
+
+  template <class In>
+  struct From {
+    Evaluate<In, float>* to_float;
+    Evaluate<In, double>* to_double;
+  };
+  From<float> from_float;
+  From<double> from_double;
 };
 
 struct Table {

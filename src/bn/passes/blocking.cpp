@@ -28,7 +28,7 @@ constexpr std::size_t kTilesPerThread = 4;
 constexpr std::size_t kMinTile = 64 * kKiB;
 
 // Half of a core's own cache: the other half is for results and accumulators.
-std::size_t stream_bytes(const Machine& machine) {
+std::size_t cached_bytes(const Machine& machine) {
   constexpr std::size_t kUnreported = 512 * kKiB;
   const std::size_t cache = machine.core_cache != 0 ? machine.core_cache : kUnreported;
   return std::clamp(cache / 2, 128 * kKiB, kMiB);
@@ -80,7 +80,7 @@ Blocking make_blocking(const View& view, std::size_t element_bytes, std::size_t 
   const std::size_t bytes = view.size() * element_bytes;
   blocking.threads = static_cast<unsigned>(std::clamp<std::size_t>(bytes / kPerThread, 1, most));
   // A core's own cache, less where there would not be several tiles for every thread.
-  const std::size_t buffer = std::min(stream_bytes(machine), kBuffers / 2 / blocking.threads);
+  const std::size_t buffer = std::min(cached_bytes(machine), kBuffers / 2 / blocking.threads);
   const std::size_t tile_bytes =
       std::min(buffer, std::max(kMinTile, bytes / (kTilesPerThread * blocking.threads)));
   blocking.tile_elements =

@@ -108,14 +108,22 @@ const double* widen_double(const Piece& piece, std::size_t n, Rescalings<Value> 
   return scratch;
 }
 
-// to_float or to_double by the dtype of the results; each returns "one may not be finite".
-template <class ToFloat, class ToDouble>
-bool with_results(Dtype dtype, std::byte* results, Store store, std::size_t n, ToFloat to_float,
-                  ToDouble to_double) {
-  if (dtype == Dtype::float32) return to_float(reinterpret_cast<float*>(results), store);
-  if (dtype == Dtype::float64) return to_double(reinterpret_cast<double*>(results), store);
+// The results of a piece whose operands are In, in their dtype. Returns whether one of them may not
+// be finite.
+template <class In, class Constants>
+bool evaluate(const typename kernels::FormulaKernels<Constants>::template From<In>& kernels,
+              const std::array<const In*, Constants::operands>& operands, std::size_t n,
+              const Constants& constants, Dtype dtype, std::byte* results, Store store) {
+  if (dtype == Dtype::float32) {
+    auto* floats = reinterpret_cast<float*>(results);
+    return kernels.to_float(operands.data(), n, constants, floats, store);
+  }
+  if (dtype == Dtype::float64) {
+    auto* doubles = reinterpret_cast<double*>(results);
+    return kernels.to_double(operands.data(), n, constants, doubles, store);
+  }
   std::array<double, kPiece> exact;
-  to_double(exact.data(), Store::cached);
+  kernels.to_double(operands.data(), n, constants, exact.data(), Store::cached);
   return kernels::table().narrow_half(exact.data(), n, reinterpret_cast<std::uint16_t*>(results));
 }
 
@@ -139,14 +147,7 @@ std::size_t evaluate_piece(const std::array<Piece, Formula<Value>::operands>& op
     for (std::size_t a = 0; a < kOperands; ++a) {
       in[a] = widen<float>(operands[a].dtype, operands[a].elements, n, scratch[a].data());
     }
-    suspicious = with_results(
-        dtype, results, store, n,
-        [&](float* out, Store to) {
-          return kernels.float_to_float(in.data(), n, constants, out, to);
-        },
-        [&](double* out, Store to) {
-          return kernels.float_to_double(in.data(), n, constants, out, to);
-        });
+    suspicious = evaluate(kernels.from_float, in, n, constants, dtype, results, store);
   } else {
     std::array<std::array<double, kPiece>, kOperands> scratch;
     std::array<const double*, kOperands> in;
@@ -154,14 +155,7 @@ std::size_t evaluate_piece(const std::array<Piece, Formula<Value>::operands>& op
       const auto of_operand = a == 0 ? rescalings : Rescalings<Value>{};
       in[a] = widen_double(operands[a], n, of_operand, scratch[a].data());
     }
-    suspicious = with_results(
-        dtype, results, store, n,
-        [&](float* out, Store to) {
-          return kernels.double_to_float(in.data(), n, constants, out, to);
-        },
-        [&](double* out, Store to) {
-          return kernels.double_to_double(in.data(), n, constants, out, to);
-        });
+    suspicious = evaluate(kernels.from_double, in, n, constants, dtype, results, store);
   }
   if (!suspicious) return 0;
   canonicalise_nans(dtype, results, n);

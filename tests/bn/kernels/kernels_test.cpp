@@ -299,22 +299,22 @@ TEST_CASE(
                            std::size_t at) {
       require_same([&](const Table& table) {
         std::vector<float> y(at + n);
-        (table.*formula).float_to_float(floats, n, constants, y.data() + at, store);
+        (table.*formula).from_float.to_float(floats, n, constants, y.data() + at, store);
         return y;
       });
       require_same([&](const Table& table) {
         std::vector<double> y(at + n);
-        (table.*formula).float_to_double(floats, n, constants, y.data() + at, store);
+        (table.*formula).from_float.to_double(floats, n, constants, y.data() + at, store);
         return y;
       });
       require_same([&](const Table& table) {
         std::vector<float> y(at + n);
-        (table.*formula).double_to_float(doubles, n, constants, y.data() + at, store);
+        (table.*formula).from_double.to_float(doubles, n, constants, y.data() + at, store);
         return y;
       });
       require_same([&](const Table& table) {
         std::vector<double> y(at + n);
-        (table.*formula).double_to_double(doubles, n, constants, y.data() + at, store);
+        (table.*formula).from_double.to_double(doubles, n, constants, y.data() + at, store);
         return y;
       });
     };
@@ -338,13 +338,13 @@ TEST_CASE("Element-wise results say whether one of them is not finite, wherever 
         std::vector<float> y(n);
         const float* const in[1] = {x.data()};
         const auto& affine = table->affine_of_channel;
-        REQUIRE_FALSE(affine.float_to_float(in, n, same, y.data(), kernels::Store::cached));
+        REQUIRE_FALSE(affine.from_float.to_float(in, n, same, y.data(), kernels::Store::cached));
         x[at] = at % 2 == 0 ? std::nanf("") : -std::numeric_limits<float>::infinity();
-        REQUIRE(affine.float_to_float(in, n, same, y.data(), kernels::Store::cached));
+        REQUIRE(affine.from_float.to_float(in, n, same, y.data(), kernels::Store::cached));
         std::vector<double> x_double(n, 1);
         x_double[at] = -1e39;
         const double* const in_double[1] = {x_double.data()};
-        REQUIRE(affine.double_to_float(in_double, n, same, y.data(), kernels::Store::cached));
+        REQUIRE(affine.from_double.to_float(in_double, n, same, y.data(), kernels::Store::cached));
       }
     }
   }
