@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bn/statistics.hpp"
-#include "cli/flags/options.hpp"
+#include "cli/run_options.hpp"
 #include "io/arrays/reader.hpp"
 
 namespace bn::cli {
@@ -23,6 +23,12 @@ class Report {
   ~Report();
 
   void warn(const std::string& message);
+  /// Of a batch whose statistics say little.
+  void warn_of_small_batch(const io::ArrayReader& x, const View& view);
+  /// Of results that became infinite in a file's dtype; `array` is what it holds: "y".
+  void warn_of_overflows(std::size_t overflows, const std::string& array, const std::string& file,
+                         Dtype dtype);
+
   /// For --verbose.
   void note(const std::string& message);
   /// For --verbose: shape, dtype and view of an array that was read.
