@@ -73,10 +73,10 @@ void Command::positional(const std::string& name, const std::string& help, std::
 
 void Command::positionals(const std::string& name, const std::string& help,
                           std::vector<std::string>& target) {
-  // A least number that is never reached: otherwise CLI11 ends the command at "--", and with its
-  // "extra arguments" it would take a file named "[a,b]" for a list.
+  // A least number that is never reached: otherwise CLI11 ends the command at "--". Not the maximum
+  // itself, which stands for "extra arguments", that take a file named "[a,b]" for a list.
   const CLI::Option* option = app_->add_option(name, CLI::callback_t(keep_text), help)
-                                  ->expected(CLI::detail::expected_max_vector_size)
+                                  ->expected(CLI::detail::expected_max_vector_size - 1)
                                   ->option_text("...")
                                   ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   positionals_.push_back({option, nullptr, &target});
