@@ -4,7 +4,6 @@
 #include <string>
 
 #include "cli/error.hpp"
-#include "cli/flags/values.hpp"
 
 namespace bn::cli {
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 
 namespace bn::cli {
@@ -29,6 +30,12 @@ std::string decimal(double value, int digits) {
 std::string megabytes(double bytes) { return decimal(bytes / 1e6, 0) + " MB"; }
 
 }  // namespace
+
+std::string text(double value) {
+  std::array<char, 32> buffer{};
+  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  return {buffer.data(), result.ptr};
+}
 
 Report::Report(const RunOptions& options) : options_(options) {}
 

@@ -7,11 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "bn/statistics.hpp"
+#include "bn/passes/execution.hpp"
 #include "cli/run_options.hpp"
 #include "io/arrays/reader.hpp"
 
 namespace bn::cli {
+
+/// A number in a message: the shortest decimal number that reads back as the same double.
+[[nodiscard]] std::string text(double value);
 
 /// Warnings and the lines of --verbose wait until the run has succeeded, since a failure is one
 /// line and nothing else; a progress line shows meanwhile, on a terminal only.

@@ -35,6 +35,13 @@ std::string overflow_warning(std::size_t overflows) {
 
 }  // namespace
 
+TEST_CASE("A number is shown with as many digits as it needs") {
+  CHECK(text(1e-5) == "1e-05");
+  CHECK(text(0.1) == "0.1");
+  CHECK(text(1.0 / 3) == "0.3333333333333333");
+  CHECK(text(-0.0) == "-0");
+}
+
 TEST_CASE("Warnings are one line each") { CHECK(said({}) == "bn: warning: a warning\n"); }
 
 TEST_CASE("A failed run says nothing but its error") { CHECK(said(verbose(), false).empty()); }

@@ -10,7 +10,6 @@
 #include "cli/error.hpp"
 #include "cli/flags/command.hpp"
 #include "cli/flags/shared_flags.hpp"
-#include "cli/flags/values.hpp"
 #include "cli/layer.hpp"
 #include "cli/report.hpp"
 #include "io/arrays/reader.hpp"
@@ -150,8 +149,8 @@ void require_same_x(const ForwardPass& pass, const io::ArrayReader& x,
 }
 
 // The other warnings, and what --verbose says.
-void describe(const ForwardPass& pass, const io::ArrayReader& x, const io::ArrayReader& dy,
-              const BackwardRequest& request, Report& report) {
+void report_on(const ForwardPass& pass, const io::ArrayReader& x, const io::ArrayReader& dy,
+               const BackwardRequest& request, Report& report) {
   const Layer& layer = pass.layer;
   if (x.header().size() == 0) {
     report.warn(x.name() + ": an empty batch, " + x.shape() + "; its gradients are zero");
@@ -216,7 +215,7 @@ void run(const BackwardRequest& request) {
   if (dbeta_file != nullptr) io::write_vector(*dbeta_file, result.dbeta);
   transaction.commit();
 
-  describe(pass, x, dy, request, report);
+  report_on(pass, x, dy, request, report);
   if (dx) report.warn_of_overflows(result.overflows, "dx", dx_file->name(), header.dtype);
   report.finish(dx ? header.data_bytes() : 0);
 }

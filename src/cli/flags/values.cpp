@@ -1,6 +1,5 @@
 #include "cli/flags/values.hpp"
 
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -125,12 +124,6 @@ void refuse_word(std::string_view flag, std::string_view text,
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
   throw UsageError(std::string(flag) + ": '" + std::string(text) + "' is not one of " + list +
                    suggestion(text, names));
-}
-
-std::string text(double value) {
-  std::array<char, 32> buffer{};
-  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  return {buffer.data(), result.ptr};
 }
 
 }  // namespace bn::cli

@@ -68,7 +68,4 @@ Choice parse_choice(std::string_view flag, std::string_view text) {
   return parse_word<Choice>(flag, text, words);
 }
 
-/// The shortest decimal number that reads back as the same double.
-[[nodiscard]] std::string text(double value);
-
 }  // namespace bn::cli

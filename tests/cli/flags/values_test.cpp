@@ -157,10 +157,3 @@ TEST_CASE("The dtype of an output is a floating one") {
 TEST_CASE("Control characters in a value do not reach the terminal") {
   CHECK(complaint(parse_number, "1\n\x1b[31m") == "'1\\n\\x1b[31m' is not a number");
 }
-
-TEST_CASE("A number is shown with as many digits as it needs") {
-  CHECK(text(1e-5) == "1e-05");
-  CHECK(text(0.1) == "0.1");
-  CHECK(text(1.0 / 3) == "0.3333333333333333");
-  CHECK(text(-0.0) == "-0");
-}
