@@ -1,18 +1,14 @@
 #include "cli/error.hpp"
 
 #include <cmath>
-#include <string>
-#include <vector>
+
+#include "io/nearest.hpp"
 
 namespace bn::cli {
 
 namespace {
 
-std::size_t channels(const io::ArrayReader& array, std::ptrdiff_t axis) {
-  return array.view(axis).channel;
-}
-
-/// The index, as Python writes it, of the element at a position in memory order.
+// The index, as Python writes it, of the element at a position in memory order.
 std::string index_text(const io::ArrayHeader& header, std::size_t position) {
   std::vector<std::size_t> index(header.shape.size());
   for (std::size_t step = 0; step < index.size(); ++step) {
@@ -26,8 +22,15 @@ std::string index_text(const io::ArrayHeader& header, std::size_t position) {
 
 }  // namespace
 
+std::string suggestion(std::string_view word, const std::vector<std::string>& candidates) {
+  const std::vector<std::string_view> words(candidates.begin(), candidates.end());
+  const io::Nearest nearest = io::nearest(word, words);
+  if (!nearest.plausible()) return "";
+  return "; did you mean " + std::string(nearest.word) + "?";
+}
+
 std::string channels_text(const io::ArrayReader& array, std::ptrdiff_t axis) {
-  return std::to_string(channels(array, axis)) + " channels (axis " + std::to_string(axis) +
+  return std::to_string(array.view(axis).channel) + " channels (axis " + std::to_string(axis) +
          " of " + array.shape() + ")";
 }
 
@@ -42,8 +45,8 @@ io::Error explain(const bn::Error& error, const io::ArrayReader& x, const io::Ar
                                       "; its channel has no finite statistics"};
   }
   if (dynamic_cast<const SingleValueError*>(&error) != nullptr) {
-    return {io::ErrorKind::input, x.name() + ": one value a channel (axis " + std::to_string(axis) +
-                                      " of " + x.shape() +
+    return {io::ErrorKind::input, x.name() + ": one value per channel (axis " +
+                                      std::to_string(axis) + " of " + x.shape() +
                                       ") has no variance to normalise by; use more values or "
                                       "--mode test"};
   }

@@ -1,7 +1,9 @@
 // What the command line adds to the errors of the layers below.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "bn/error.hpp"
 #include "io/arrays/reader.hpp"
@@ -15,6 +17,10 @@ class UsageError : public io::Error {
   explicit UsageError(std::string_view message)
       : io::Error(io::ErrorKind::usage, io::printable(message)) {}
 };
+
+/// "; did you mean --momentum?", or nothing where no candidate is near.
+[[nodiscard]] std::string suggestion(std::string_view word,
+                                     const std::vector<std::string>& candidates);
 
 /// "3 channels (axis 1 of (2, 3, 64, 96))".
 [[nodiscard]] std::string channels_text(const io::ArrayReader& array, std::ptrdiff_t axis);

@@ -14,12 +14,12 @@ namespace bn::cli {
 
 namespace {
 
-/// All inputs have the same number of channels.
+// All inputs have the same number of channels.
 class ChannelCheck {
  public:
   explicit ChannelCheck(const io::State* state) : state_(state) {}
 
-  /// `text`: "3 channels (axis 1 of (2, 3))".
+  // `text`: "3 channels (axis 1 of (2, 3))".
   void operator()(const std::string& file, std::size_t channels, const std::string& text) {
     if (state_ != nullptr) state_->require_channels(channels, file + " has " + text);
     if (!channels_) {
@@ -35,7 +35,7 @@ class ChannelCheck {
   std::string first_;
 };
 
-/// For the progress line; what is no regular file counts for nothing.
+// For the progress line; what is not a regular file counts for nothing.
 std::uint64_t size_of(const std::string& path) {
   std::error_code none;
   const std::uintmax_t size = std::filesystem::file_size(path, none);
@@ -65,7 +65,7 @@ Input read_part(const std::string& path, ChannelCheck& check, Report& report) {
   const std::string channels = std::to_string(input.sums.sum.size()) + " channels";
   check(input.name, input.sums.sum.size(), channels);
   report.note(input.name + ": statistics of " + std::to_string(input.sums.count) +
-              " values a channel, " + channels);
+              " values per channel, " + channels);
   return input;
 }
 
@@ -95,7 +95,7 @@ Sums pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis, con
     try {
       *pool += input.sums;
     } catch (const std::invalid_argument&) {  // the channels agree already
-      throw io::input_error(input.name, "makes more than 2^64 values a channel");
+      throw io::input_error(input.name, "makes more than 2^64 values per channel");
     }
   });
   return pool.value();

@@ -4,15 +4,13 @@
 #include <string>
 
 #include "cli/error.hpp"
-#include "cli/flags/values.hpp"
 
 namespace bn::cli {
 
 namespace {
 
-constexpr std::size_t kSmallBatch = 8;
-/// eps changes inv_std by 0.5 % where the variance is 100 times eps, so below a hundredth of eps
-/// the variance changes it by no more.
+// eps changes inv_std by 0.5 % where the variance is 100 times eps, so below a hundredth of eps
+// the variance changes it by no more.
 constexpr double kNegligible = 0.01;
 
 bool all_equal(const std::vector<double>& values, double value) {
@@ -24,19 +22,13 @@ bool never_updated(const RunningStatistics& running) {
          (all_equal(running.running_var, 0) || all_equal(running.running_var, 1));
 }
 
-}  // namespace
-
-Mode effective_mode(const io::State& state, std::optional<Mode> flag) {
-  if (flag) return *flag;
-  if (state.mode) return *state.mode;
-  throw UsageError(state.path + " has no mode; give --mode train or --mode test");
-}
-
+// The values or, where there are none, `value` for every channel.
 std::vector<double> or_filled(const std::optional<std::vector<double>>& values,
                               std::size_t channels, double value) {
   return values ? *values : std::vector<double>(channels, value);
 }
 
+// The state's running statistics, without which there is no test mode.
 RunningStatistics trained_statistics(const io::State& state, std::size_t channels, double eps,
                                      Report& report) {
   if (!state.running_mean || !state.running_var) {
@@ -61,25 +53,36 @@ RunningStatistics trained_statistics(const io::State& state, std::size_t channel
   return running;
 }
 
-void warn_of_small_batch(const io::ArrayReader& x, const View& view, Report& report) {
-  if (view.channel != 0 && view.m() < kSmallBatch) {
-    report.warn(x.name() + ": only " + std::to_string(view.m()) +
-                " values a channel; the statistics of so small a batch say little");
-  }
-}
+}  // namespace
 
-void warn_of_overflows(std::size_t overflows, const std::string& array, const std::string& file,
-                       Dtype dtype, Report& report) {
-  if (overflows == 0) return;
-  report.warn(file + ": " + std::to_string(overflows) +
-              (overflows == 1 ? " value of " : " values of ") + array +
-              (overflows == 1 ? " is" : " are") + " beyond the range of " +
-              std::string(name(dtype)) + " and became infinite");
-}
-
-Dtype output_dtype(std::optional<Dtype> flag, Dtype input) {
+Mode effective_mode(const io::State& state, std::optional<Mode> flag) {
   if (flag) return *flag;
-  return is_floating(input) ? input : Dtype::float64;
+  if (state.mode) return *state.mode;
+  throw UsageError(state.path + " has no mode; give --mode train or --mode test");
+}
+
+Layer layer_of_state(const io::State& state, const Overrides& overrides, const io::ArrayReader& x,
+                     Report& report) {
+  Layer layer;
+  layer.mode = effective_mode(state, overrides.mode);
+  layer.axis = overrides.axis.value_or(state.axis);
+  layer.eps = overrides.eps.value_or(state.eps);
+  layer.momentum = state.momentum;
+  if (overrides.momentum) layer.momentum.value = *overrides.momentum;
+  const std::size_t channels = x.view(layer.axis).channel;
+  state.require_channels(channels, x.name() + " has " + channels_text(x, layer.axis));
+  layer.gamma = or_filled(state.gamma, channels, 1);
+  layer.beta = or_filled(state.beta, channels, 0);
+  if (!layer.train()) layer.running = trained_statistics(state, channels, layer.eps, report);
+  return layer;
+}
+
+io::ArrayHeader output_header(std::optional<Dtype> flag, const io::ArrayHeader& input) {
+  io::ArrayHeader header;
+  header.dtype = flag.value_or(is_floating(input.dtype) ? input.dtype : Dtype::float64);
+  header.order = input.order;
+  header.shape = input.shape;
+  return header;
 }
 
 }  // namespace bn::cli

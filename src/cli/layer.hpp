@@ -1,38 +1,53 @@
-// What forward and backward take from a state file, with the flags' overrides and the defaults.
+// What forward and backward know of the layer.
 #pragma once
 
 #include <cstddef>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "bn/arrays/dtype.hpp"
+#include "bn/conventions.hpp"
+#include "bn/running_statistics.hpp"
 #include "cli/report.hpp"
+#include "io/arrays/array_header.hpp"
 #include "io/arrays/reader.hpp"
 #include "io/documents/state.hpp"
 
 namespace bn::cli {
 
+/// What flags put in the place of the state's keys for one run.
+struct Overrides {
+  std::optional<Mode> mode;
+  std::optional<std::ptrdiff_t> axis;
+  std::optional<double> eps;
+  std::optional<std::optional<double>> momentum;  ///< none inside: the cumulative average
+};
+
+/// A layer as one run sees it.
+struct Layer {
+  Mode mode = Mode::train;
+  std::ptrdiff_t axis = 1;
+  double eps = 0;
+  Momentum momentum;
+  std::vector<double> gamma;
+  std::vector<double> beta;
+  RunningStatistics running;  ///< in test mode only: what it normalises with
+
+  [[nodiscard]] bool train() const { return mode == Mode::train; }
+};
+
 /// The flag's mode or the state's. Throws UsageError where neither says one.
 [[nodiscard]] Mode effective_mode(const io::State& state, std::optional<Mode> flag);
 
-/// The values or, where there are none, `value` for every channel.
-[[nodiscard]] std::vector<double> or_filled(const std::optional<std::vector<double>>& values,
-                                            std::size_t channels, double value);
+/// The layer of a state for the array `x`: the overrides, else the state, else the defaults. Warns
+/// of running statistics that are hardly what was meant. Throws UsageError without a mode,
+/// io::Error where the state does not fit x, or has no running statistics in test mode.
+[[nodiscard]] Layer layer_of_state(const io::State& state, const Overrides& overrides,
+                                   const io::ArrayReader& x, Report& report);
 
-/// The state's running statistics, for test mode, where a state without them is an error that says
-/// how to get them. Warns where they are hardly what was meant.
-[[nodiscard]] RunningStatistics trained_statistics(const io::State& state, std::size_t channels,
-                                                   double eps, Report& report);
-
-/// Warns of batches whose statistics say little.
-void warn_of_small_batch(const io::ArrayReader& x, const View& view, Report& report);
-
-/// Warns of results that became infinite in a file's dtype; `array` is what it holds: "y".
-void warn_of_overflows(std::size_t overflows, const std::string& array, const std::string& file,
-                       Dtype dtype, Report& report);
-
-/// What an array is written as: what --dtype names or the input's dtype, float64 for integers.
-[[nodiscard]] Dtype output_dtype(std::optional<Dtype> flag, Dtype input);
+/// What y or dx is written as: the dtype of --dtype or that of the input, float64 for integers; the
+/// input's shape and memory order.
+[[nodiscard]] io::ArrayHeader output_header(std::optional<Dtype> flag,
+                                            const io::ArrayHeader& input);
 
 }  // namespace bn::cli

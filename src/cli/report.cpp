@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 
 namespace bn::cli {
@@ -13,10 +14,11 @@ namespace {
 using std::chrono::duration;
 using std::chrono::steady_clock;
 
+constexpr std::size_t kSmallBatch = 8;
 constexpr duration<double> kQuietStart(1);
 constexpr duration<double> kBetweenLines(0.1);
 
-/// Nobody is left to tell when stderr itself fails.
+// Nobody is left to tell when stderr itself fails.
 void say(const std::string& text) { std::fputs(text.c_str(), stderr); }
 
 std::string decimal(double value, int digits) {
@@ -29,11 +31,32 @@ std::string megabytes(double bytes) { return decimal(bytes / 1e6, 0) + " MB"; }
 
 }  // namespace
 
+std::string text(double value) {
+  std::array<char, 32> buffer{};
+  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  return {buffer.data(), result.ptr};
+}
+
 Report::Report(const RunOptions& options) : options_(options) {}
 
 Report::~Report() { clear_progress(); }
 
 void Report::warn(const std::string& message) { warnings_.push_back(message); }
+
+void Report::warn_of_small_batch(const io::ArrayReader& x, const View& view) {
+  if (view.channel != 0 && view.m() < kSmallBatch) {
+    warn(x.name() + ": only " + std::to_string(view.m()) +
+         " values per channel; the statistics of so small a batch say little");
+  }
+}
+
+void Report::warn_of_overflows(std::size_t overflows, const std::string& array,
+                               const std::string& file, Dtype dtype) {
+  if (overflows == 0) return;
+  warn(file + ": " + std::to_string(overflows) + (overflows == 1 ? " value of " : " values of ") +
+       array + (overflows == 1 ? " is" : " are") + " beyond the range of " +
+       std::string(name(dtype)) + " and became infinite");
+}
 
 void Report::note(const std::string& message) { notes_.push_back(message); }
 
@@ -45,7 +68,7 @@ void Report::note_input(const io::ArrayReader& array, std::ptrdiff_t axis) {
        (fortran ? ", Fortran order" : "") + ", axis " + std::to_string(axis) +
        "; view [outer, channel, inner] = [" + std::to_string(view.outer) + ", " +
        std::to_string(view.channel) + ", " + std::to_string(view.inner) + "], " +
-       std::to_string(view.m()) + " values a channel");
+       std::to_string(view.m()) + " values per channel");
 }
 
 Execution Report::execution() {

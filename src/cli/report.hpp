@@ -7,11 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "bn/statistics.hpp"
-#include "cli/flags/options.hpp"
+#include "bn/passes/execution.hpp"
+#include "cli/run_options.hpp"
 #include "io/arrays/reader.hpp"
 
 namespace bn::cli {
+
+/// A number in a message: the shortest decimal number that reads back as the same double.
+[[nodiscard]] std::string text(double value);
 
 /// Warnings and the lines of --verbose wait until the run has succeeded, since a failure is one
 /// line and nothing else; a progress line shows meanwhile, on a terminal only.
@@ -23,6 +26,12 @@ class Report {
   ~Report();
 
   void warn(const std::string& message);
+  /// Of a batch whose statistics say little.
+  void warn_of_small_batch(const io::ArrayReader& x, const View& view);
+  /// Of results that became infinite in a file's dtype; `array` is what it holds: "y".
+  void warn_of_overflows(std::size_t overflows, const std::string& array, const std::string& file,
+                         Dtype dtype);
+
   /// For --verbose.
   void note(const std::string& message);
   /// For --verbose: shape, dtype and view of an array that was read.

@@ -81,30 +81,28 @@ static void before_open(int directory, const char* path, int flags) {
   if (atomic_fetch_add(&planted, 1) < setting("SHIM_AT") && symlinkat(victim, directory, path)) abort();
 }
 
-#define OPENAT(name)                                           \
-  int name(int directory, const char* path, int flags, ...) { \
-    mode_t mode = 0;                                           \
-    if (flags & (O_CREAT | O_TMPFILE)) {                       \
-      va_list more;                                            \
-      va_start(more, flags);                                   \
-      mode = va_arg(more, mode_t);                             \
-      va_end(more);                                            \
-    }                                                          \
-    before_open(directory, path, flags);                       \
-    return REAL(name)(directory, path, flags, mode);           \
+// The mode that follows `flags`, where they say that there is one.
+#define MODE_AFTER(flags)                \
+  mode_t mode = 0;                       \
+  if ((flags) & (O_CREAT | O_TMPFILE)) { \
+    va_list more;                        \
+    va_start(more, flags);               \
+    mode = va_arg(more, mode_t);         \
+    va_end(more);                        \
   }
 
-#define OPEN(name)                                        \
-  int name(const char* path, int flags, ...) {            \
-    mode_t mode = 0;                                      \
-    if (flags & (O_CREAT | O_TMPFILE)) {                  \
-      va_list more;                                       \
-      va_start(more, flags);                              \
-      mode = va_arg(more, mode_t);                        \
-      va_end(more);                                       \
-    }                                                     \
-    before_open(AT_FDCWD, path, flags);                   \
-    return REAL(name)(path, flags, mode);                 \
+#define OPENAT(name)                                          \
+  int name(int directory, const char* path, int flags, ...) { \
+    MODE_AFTER(flags)                                         \
+    before_open(directory, path, flags);                      \
+    return REAL(name)(directory, path, flags, mode);          \
+  }
+
+#define OPEN(name)                             \
+  int name(const char* path, int flags, ...) { \
+    MODE_AFTER(flags)                          \
+    before_open(AT_FDCWD, path, flags);        \
+    return REAL(name)(path, flags, mode);      \
   }
 
 OPENAT(openat)

@@ -110,32 +110,33 @@ class PyTorchTest(AgreementTest):
             terms["dbeta_" + mode] = np.abs(up).max(axis=0)
         return {key: value.astype(float) for key, value in terms.items()}
 
-    def test_float64_results_equal_pytorchs_to_1e_12_of_the_largest_term(self):
-        for name, golden in self.folders("float64"):
+    def results(self, dtype):
+        """Of every result: the golden's name, the result's, what bn computes, the golden, the largest term."""
+        for name, golden in self.folders(dtype):
             largest = self.largest_terms(golden)
             for key, got in self.run_both(golden).items():
-                with self.subTest(golden=name, result=key):
-                    self.assertEqual(got.dtype, np.float64)
-                    self.assert_within(got, golden[key], largest[key], 1e-12, (name, key))
+                yield name, key, got, golden, largest[key]
+
+    def test_float64_results_equal_pytorchs_to_1e_12_of_the_largest_term(self):
+        for name, key, got, golden, largest in self.results("float64"):
+            with self.subTest(golden=name, result=key):
+                self.assertEqual(got.dtype, np.float64)
+                self.assert_within(got, golden[key], largest, 1e-12, (name, key))
 
     def test_float32_results_equal_pytorchs_float64_ones_to_one_ulp_of_the_largest_term(self):
-        for name, golden in self.folders("float32"):
-            largest = self.largest_terms(golden)
-            for key, got in self.run_both(golden).items():
-                with self.subTest(golden=name, result=key):
-                    ulp = np.spacing(largest[key].astype(np.float32)).astype(float)
-                    self.assert_within(got, golden[key + "_64"], ulp, 1, (name, key))
+        for name, key, got, golden, largest in self.results("float32"):
+            with self.subTest(golden=name, result=key):
+                ulp = np.spacing(largest.astype(np.float32)).astype(float)
+                self.assert_within(got, golden[key + "_64"], ulp, 1, (name, key))
 
     def test_float32_results_are_at_least_as_near_to_the_float64_ones_as_pytorchs_float32_ones(self):
-        for name, golden in self.folders("float32"):
-            largest = self.largest_terms(golden)
-            for key, got in self.run_both(golden).items():
-                with self.subTest(golden=name, result=key):
-                    ulp = np.spacing(largest[key].astype(np.float32)).astype(float)
-                    wide = golden[key + "_64"]
-                    ours = (np.abs(got.astype(float) - wide) / ulp).max()
-                    theirs = (np.abs(golden[key].astype(float) - wide) / ulp).max()
-                    self.assertLessEqual(ours, max(theirs, 0.5001))
+        for name, key, got, golden, largest in self.results("float32"):
+            with self.subTest(golden=name, result=key):
+                ulp = np.spacing(largest.astype(np.float32)).astype(float)
+                wide = golden[key + "_64"]
+                ours = (np.abs(got.astype(float) - wide) / ulp).max()
+                theirs = (np.abs(golden[key].astype(float) - wide) / ulp).max()
+                self.assertLessEqual(ours, max(theirs, 0.5001))
 
 
 class TextbookTest(AgreementTest):

@@ -1,14 +1,15 @@
+// bn backward: the gradients of a forward pass.
 #include "bn/backward.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
-#include "cli/commands.hpp"
 #include "cli/error.hpp"
-#include "cli/flags/values.hpp"
+#include "cli/flags/command.hpp"
+#include "cli/flags/shared_flags.hpp"
 #include "cli/layer.hpp"
 #include "cli/report.hpp"
 #include "io/arrays/reader.hpp"
@@ -21,15 +22,70 @@ namespace bn::cli {
 
 namespace {
 
-/// The forward pass whose gradients are asked for.
+// Paths may be "-", standard input or output.
+struct BackwardRequest {
+  std::string dy;
+  std::string x;
+  std::optional<std::string> cache;  // either this
+  std::optional<std::string> state;  // or this
+  std::optional<std::string> dx;
+  std::optional<std::string> dgamma;
+  std::optional<std::string> dbeta;
+  Overrides layer;  // mode and axis, with a state only
+  std::optional<Dtype> dtype;
+  RunOptions run;
+};
+
+void add_flags(Command& command, BackwardRequest& request) {
+  command.describe(
+      {"Computes the gradients of bn forward.",
+       "DY.npy --x X.npy (--cache CACHE.json | --state STATE.json)",
+       "Writes those of dx, dgamma and dbeta that are asked for, at least one.\n"
+       "Examples:\n"
+       "  bn backward dy.npy --x x.npy --cache cache.json --dx dx.npy --dgamma dgamma.npy\n"
+       "  bn backward dy.npy --x x.npy --state state.json --mode train --dbeta -\n"});
+  command.positional("DY", "dloss/dy, .npy, of the shape of X, - for standard input", request.dy);
+  command.flag("--x", "X.npy", "what went into bn forward, - for standard input (required)",
+               request.x);
+  command.flag("--cache", "CACHE.json", "what bn forward --cache wrote", request.cache);
+  command.flag("--state", "STATE.json",
+               "instead of a cache: the statistics of X (train) or the running ones (test)",
+               request.state);
+  command.flag("--dx", "DX.npy", "write dloss/dx, of the shape of DY", request.dx);
+  command.flag("--dgamma", "DGAMMA.npy", "write dloss/dgamma, of shape (C,)", request.dgamma);
+  command.flag("--dbeta", "DBETA.npy", "write dloss/dbeta, of shape (C,)", request.dbeta);
+  add_mode(command, request.layer.mode);
+  add_axis(command, request.layer.axis);
+  add_dtype(command, request.dtype);
+  add_computing(command, request.run);
+  add_fsync(command, request.run);
+}
+
+void check(const BackwardRequest& request) {
+  require(request.dy, "DY");
+  require(request.x, "--x X.npy");
+  if (request.cache.has_value() == request.state.has_value()) {
+    throw UsageError("give either --cache CACHE.json or --state STATE.json");
+  }
+  if (request.cache && request.layer.mode) {
+    throw UsageError("--mode: the cache says which mode it was");
+  }
+  if (request.cache && request.layer.axis) {
+    throw UsageError("--axis: the cache says which axis it was");
+  }
+  if (!request.dx && !request.dgamma && !request.dbeta) {
+    throw UsageError("nothing to write: give --dx, --dgamma or --dbeta");
+  }
+  require_one_dash_at_most({request.dy, request.x}, "standard input");
+  require_one_dash_at_most({request.dx, request.dgamma, request.dbeta}, "standard output");
+}
+
+// The forward pass whose gradients are asked for.
 struct ForwardPass {
-  Mode mode = Mode::train;
-  std::ptrdiff_t axis = 1;
-  double eps = 0;
-  std::vector<double> gamma;
-  RunningStatistics running;  ///< in test mode
-  std::optional<Sums> sums;   ///< of x, where a cache has them
-  Order order = Order::c;     ///< of x in memory
+  Layer layer;
+  Order order = Order::c;  // of x in memory
+  // Where a cache has them:
+  std::optional<Sums> sums;  // of x
   std::optional<std::uint64_t> x_checksum;
 };
 
@@ -49,46 +105,39 @@ ForwardPass from_cache(const std::string& path, const io::ArrayReader& x) {
         "its dtype is " + std::string(name(x.dtype())) + ", not " + std::string(name(cache.dtype)));
   }
   ForwardPass pass;
-  pass.mode = cache.mode;
-  pass.axis = cache.axis;
-  pass.eps = cache.eps;
-  pass.gamma = std::move(cache.gamma);
-  pass.running.running_mean = std::move(cache.mean);
-  pass.running.running_var = std::move(cache.var);
-  pass.sums = std::move(cache.sums);
+  pass.layer.mode = cache.mode;
+  pass.layer.axis = cache.axis;
+  pass.layer.eps = cache.eps;
+  pass.layer.gamma = std::move(cache.gamma);
+  pass.layer.running.running_mean = std::move(cache.mean);
+  pass.layer.running.running_var = std::move(cache.var);
   pass.order = cache.order;
+  pass.sums = std::move(cache.sums);
   pass.x_checksum = cache.x_checksum;
   return pass;
 }
 
-ForwardPass from_state(const BackwardRequest& request, const io::ArrayReader& x, Report& report) {
-  const io::State state = io::read_state(*request.state);
+ForwardPass from_state(const std::string& path, const Overrides& overrides,
+                       const io::ArrayReader& x, Report& report) {
   ForwardPass pass;
-  pass.mode = effective_mode(state, request.mode);
-  pass.axis = request.axis.value_or(state.axis);
-  pass.eps = state.eps;
-  const std::size_t channels = x.view(pass.axis).channel;
-  state.require_channels(channels, x.name() + " has " + channels_text(x, pass.axis));
-  pass.gamma = or_filled(state.gamma, channels, 1);
-  if (pass.mode == Mode::test) {
-    pass.running = trained_statistics(state, channels, pass.eps, report);
-  }
+  pass.layer = layer_of_state(io::read_state(path), overrides, x, report);
   pass.order = x.header().order;
   return pass;
 }
 
 BackwardResult differentiate(const ForwardPass& pass, io::ArrayReader& x, io::ArrayReader& dy,
                              Sink* dx, const Execution& execution, Checksum checksum) {
-  const View view = x.view(pass.axis);
+  const Layer& layer = pass.layer;
+  const View view = x.view(layer.axis);
   try {
-    if (pass.mode == Mode::test) {
-      return backward_test(view, x, dy, pass.running.running_mean, pass.running.running_var,
-                           pass.gamma, pass.eps, dx, execution, checksum);
+    if (!layer.train()) {
+      return backward_test(view, x, dy, layer.running.running_mean, layer.running.running_var,
+                           layer.gamma, layer.eps, dx, execution, checksum);
     }
     const Sums* sums = pass.sums ? &*pass.sums : nullptr;
-    return backward_train(view, x, dy, sums, pass.gamma, pass.eps, dx, execution, checksum);
+    return backward_train(view, x, dy, sums, layer.gamma, layer.eps, dx, execution, checksum);
   } catch (const bn::Error& error) {
-    throw explain(error, x, &dy, pass.axis);
+    throw explain(error, x, &dy, layer.axis);
   }
 }
 
@@ -99,7 +148,22 @@ void require_same_x(const ForwardPass& pass, const io::ArrayReader& x,
   }
 }
 
-}  // namespace
+// The other warnings, and what --verbose says.
+void report_on(const ForwardPass& pass, const io::ArrayReader& x, const io::ArrayReader& dy,
+               const BackwardRequest& request, Report& report) {
+  const Layer& layer = pass.layer;
+  if (x.header().size() == 0) {
+    report.warn(x.name() + ": an empty batch, " + x.shape() + "; its gradients are zero");
+  } else if (layer.train()) {
+    report.warn_of_small_batch(x, x.view(layer.axis));
+  }
+  report.note_input(x, layer.axis);
+  report.note_input(dy, layer.axis);
+  report.note("mode " + std::string(name(layer.mode)) + ", eps " + text(layer.eps) +
+              (request.cache   ? ", statistics from the cache"
+               : layer.train() ? ", statistics of x"
+                               : ""));
+}
 
 void run(const BackwardRequest& request) {
   Report report(request.run);
@@ -109,8 +173,8 @@ void run(const BackwardRequest& request) {
     throw io::input_error(
         dy.name(), "the shape " + dy.shape() + ", but " + x.name() + " has the shape " + x.shape());
   }
-  const ForwardPass pass =
-      request.cache ? from_cache(*request.cache, x) : from_state(request, x, report);
+  const ForwardPass pass = request.cache ? from_cache(*request.cache, x)
+                                         : from_state(*request.state, request.layer, x, report);
 
   io::Transaction transaction({request.run.fsync, {}});
   if (request.cache) transaction.protect(*request.cache, "--cache");
@@ -140,10 +204,7 @@ void run(const BackwardRequest& request) {
   x.reorder(order);
   dy.reorder(order);
 
-  io::ArrayHeader header;
-  header.dtype = output_dtype(request.dtype, dy.dtype());
-  header.order = order;
-  header.shape = dy.header().shape;
+  const io::ArrayHeader header = output_header(request.dtype, dy.header());
   std::optional<io::ArrayWriter> dx;
   if (dx_file != nullptr) dx.emplace(*dx_file, header);
   const BackwardResult result =
@@ -155,22 +216,13 @@ void run(const BackwardRequest& request) {
   if (dbeta_file != nullptr) io::write_vector(*dbeta_file, result.dbeta);
   transaction.commit();
 
-  const bool train = pass.mode == Mode::train;
-  if (x.header().size() == 0) {
-    report.warn(x.name() + ": an empty batch, " + x.shape() + "; its gradients are zero");
-  } else if (train) {
-    warn_of_small_batch(x, x.view(pass.axis), report);
-  }
-  if (dx_file != nullptr) {
-    warn_of_overflows(result.overflows, "dx", dx_file->name(), header.dtype, report);
-  }
-  report.note_input(x, pass.axis);
-  report.note_input(dy, pass.axis);
-  report.note("mode " + std::string(name(pass.mode)) + ", eps " + text(pass.eps) +
-              (request.cache ? ", statistics from the cache"
-               : train       ? ", statistics of x"
-                             : ""));
+  report_on(pass, x, dy, request, report);
+  if (dx) report.warn_of_overflows(result.overflows, "dx", dx_file->name(), header.dtype);
   report.finish(dx ? header.data_bytes() : 0);
 }
+
+}  // namespace
+
+Work define_backward(Command& command) { return make_work(command, add_flags, check, run); }
 
 }  // namespace bn::cli

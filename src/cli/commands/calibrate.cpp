@@ -1,4 +1,6 @@
+// bn calibrate: running statistics from a whole dataset.
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -6,8 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "cli/commands.hpp"
 #include "cli/error.hpp"
+#include "cli/flags/command.hpp"
+#include "cli/flags/shared_flags.hpp"
 #include "cli/inputs.hpp"
 #include "cli/report.hpp"
 #include "io/documents/state.hpp"
@@ -17,19 +20,52 @@ namespace bn::cli {
 
 namespace {
 
-/// What the running statistics become.
+struct CalibrateRequest {
+  std::string state;
+  std::vector<std::string> inputs;
+  bool average_batches = false;
+  std::optional<std::ptrdiff_t> axis;
+  RunOptions run;
+};
+
+void add_flags(Command& command, CalibrateRequest& request) {
+  command.describe(
+      {"Sets the running statistics from a whole dataset.", "INPUT... --state STATE.json",
+       "They become the mean and the variance, by the state's estimator, of all inputs\n"
+       "together.\n"
+       "Examples:\n"
+       "  bn calibrate --state state.json batch*.npy\n"
+       "  bn calibrate --state state.json --average-batches batch*.npy\n"});
+  add_inputs(command, request.inputs);
+  command.flag("--state", "STATE.json", "the state to change (required)", request.state);
+  command.toggle("--average-batches",
+                 "average the means and the variances of the inputs, each one a batch, instead of "
+                 "pooling their values",
+                 request.average_batches);
+  add_axis(command, request.axis);
+  add_computing(command, request.run);
+  add_lock_timeout(command, request.run);
+}
+
+void check(const CalibrateRequest& request) {
+  require_inputs(request.inputs);
+  require(request.state, "--state STATE.json");
+  refuse_dash(request.state, "--state");
+}
+
+// What the running statistics become.
 struct Calibration {
   std::vector<double> mean;
   std::vector<double> var;
 };
 
-/// Mean and variance of values that came from `source`; none where there are no values.
+// Mean and variance of values that came from `source`; none where there are no values.
 std::optional<Calibration> calibration_of(const Sums& sums, VarEstimator estimator,
                                           std::string_view source) {
   if (sums.count == 0) return std::nullopt;
   const bool unbiased = estimator == VarEstimator::unbiased;
   if (unbiased && sums.count == 1) {
-    throw io::input_error(source, "one value a channel has no unbiased variance");
+    throw io::input_error(source, "one value per channel has no unbiased variance");
   }
   try {
     Statistics statistics = bn::statistics(sums);
@@ -40,7 +76,7 @@ std::optional<Calibration> calibration_of(const Sums& sums, VarEstimator estimat
   }
 }
 
-/// Averages that do not depend on the order of what is averaged.
+// Averages that do not depend on the order of what is averaged.
 class ExactAverage {
  public:
   void add(const std::vector<double>& values) {
@@ -66,7 +102,7 @@ std::optional<Calibration> pooled(const CalibrateRequest& request, const io::Sta
                         state.momentum.running_var_estimator, "all inputs together");
 }
 
-/// The rule of Ioffe and Szegedy 2015, algorithm 2: the expectations of the batches' statistics.
+// The rule of Ioffe and Szegedy 2015, algorithm 2: the expectations of the batches' statistics.
 std::optional<Calibration> averaged(const CalibrateRequest& request, const io::State& state,
                                     std::ptrdiff_t axis, Report& report) {
   ExactAverage mean;
@@ -83,8 +119,6 @@ std::optional<Calibration> averaged(const CalibrateRequest& request, const io::S
   if (!any) return std::nullopt;
   return Calibration{mean.get(), var.get()};
 }
-
-}  // namespace
 
 void run(const CalibrateRequest& request) {
   Report report(request.run);
@@ -107,5 +141,9 @@ void run(const CalibrateRequest& request) {
   }
   report.finish(0);
 }
+
+}  // namespace
+
+Work define_calibrate(Command& command) { return make_work(command, add_flags, check, run); }
 
 }  // namespace bn::cli

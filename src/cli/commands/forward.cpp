@@ -1,11 +1,13 @@
+// bn forward: normalises an array and, in train mode, updates the running statistics.
 #include "bn/forward.hpp"
 
 #include <chrono>
+#include <optional>
 #include <string>
-#include <vector>
 
-#include "cli/commands.hpp"
 #include "cli/error.hpp"
+#include "cli/flags/command.hpp"
+#include "cli/flags/shared_flags.hpp"
 #include "cli/flags/values.hpp"
 #include "cli/layer.hpp"
 #include "cli/report.hpp"
@@ -19,42 +21,64 @@ namespace bn::cli {
 
 namespace {
 
-/// Below this a momentum that multiplies the old value forgets faster than it remembers.
+// Below this a momentum that multiplies the old value forgets faster than it remembers.
 constexpr double kForgetful = 0.5;
 
-/// The layer as this run sees it: the state, what flags override, defaults.
-struct Layer {
-  Mode mode = Mode::train;
-  std::ptrdiff_t axis = 1;
-  double eps = 0;
-  Momentum momentum;
-  std::vector<double> gamma;
-  std::vector<double> beta;
-  RunningStatistics running;  ///< in test mode
-
-  [[nodiscard]] bool train() const { return mode == Mode::train; }
+// Paths may be "-", standard input or output.
+struct ForwardRequest {
+  std::string x;
+  std::string y;
+  std::string state;
+  std::optional<std::string> cache;
+  std::optional<std::string> state_out;  // where the updated state goes; none: in place
+  bool update = true;                    // of the running statistics, in train mode
+  Overrides layer;
+  std::optional<Dtype> dtype;
+  RunOptions run;
 };
 
-Layer make_layer(const ForwardRequest& request, const io::State& state, const io::ArrayReader& x,
-                 Report& report) {
-  Layer layer;
-  layer.mode = effective_mode(state, request.mode);
-  if (!layer.train() && request.state_out) {
-    throw UsageError("--state-out: test mode updates no state");
-  }
-  layer.axis = request.axis.value_or(state.axis);
-  layer.eps = request.eps.value_or(state.eps);
-  layer.momentum = state.momentum;
-  if (request.momentum) layer.momentum.value = *request.momentum;
-  const std::size_t channels = x.view(layer.axis).channel;
-  state.require_channels(channels, x.name() + " has " + channels_text(x, layer.axis));
-  layer.gamma = or_filled(state.gamma, channels, 1);
-  layer.beta = or_filled(state.beta, channels, 0);
-  if (!layer.train()) layer.running = trained_statistics(state, channels, layer.eps, report);
-  return layer;
+void add_flags(Command& command, ForwardRequest& request) {
+  command.describe(
+      {"Normalises an array and, in train mode, updates the running statistics.",
+       "X.npy --state STATE.json -o Y.npy",
+       "Train mode normalises with the statistics of X itself, test mode with the running\n"
+       "ones. Options override the state's keys for this run and are not written to it.\n"
+       "Examples:\n"
+       "  bn forward x.npy --state state.json -o y.npy --mode train --cache cache.json\n"
+       "  bn forward - --state state.json --mode test -o - < x.npy > y.npy\n"});
+  command.positional("X", "array, .npy, - for standard input", request.x);
+  command.flag("--state", "STATE.json", "parameters and running statistics (required)",
+               request.state);
+  command.flag("-o", "Y.npy", "where y goes, - for standard output (required)", request.y);
+  add_mode(command, request.layer.mode);
+  add_axis(command, request.layer.axis);
+  command.flag("--eps", "NUMBER", "greater than 0 (default: the state's, or 1e-5)",
+               request.layer.eps, parse_eps);
+  command.flag("--momentum", "NUMBER|null",
+               "0 to 1, or null for the cumulative average (default: the state's,\nor 0.9)",
+               request.layer.momentum, parse_momentum);
+  command.flag("--cache", "CACHE.json", "write what bn backward needs besides X", request.cache);
+  command.flag("--state-out", "STATE.json", "write the updated state here, not in place",
+               request.state_out);
+  command.toggle("--no-update", "leave the running statistics as they are", request.update, false);
+  add_dtype(command, request.dtype);
+  add_computing(command, request.run);
+  add_lock_timeout(command, request.run);
+  add_fsync(command, request.run);
 }
 
-/// Tells the transaction what becomes of the state.
+void check(const ForwardRequest& request) {
+  require(request.x, "X");
+  require(request.state, "--state STATE.json");
+  require(request.y, "-o Y.npy");
+  refuse_dash(request.state, "--state");
+  if (request.state_out && !request.update) {
+    throw UsageError("--state-out and --no-update contradict each other");
+  }
+  require_one_dash_at_most({request.y, request.cache, request.state_out}, "standard output");
+}
+
+// Tells the transaction what becomes of the state.
 void open_state(const ForwardRequest& request, const io::State& state, bool updates,
                 io::Transaction& transaction) {
   if (updates && !request.state_out) {
@@ -100,7 +124,7 @@ io::Cache make_cache(const Layer& layer, const io::ArrayReader& x, const Forward
   return cache;
 }
 
-/// Makes everything visible, the state last.
+// Makes everything visible, the state last.
 void commit(const Layer& layer, const io::ArrayReader& x, const ForwardResult& result,
             const ForwardRequest& request, bool updates, io::Transaction& transaction) {
   const View view = x.view(layer.axis);
@@ -142,13 +166,14 @@ void note_layer(const Layer& layer, Report& report) {
   report.note(line);
 }
 
-}  // namespace
-
 void run(const ForwardRequest& request) {
   Report report(request.run);
   const io::State state = io::read_state(request.state);
   io::ArrayReader x(request.x);
-  const Layer layer = make_layer(request, state, x, report);
+  if (request.state_out && effective_mode(state, request.layer.mode) == Mode::test) {
+    throw UsageError("--state-out: test mode updates no state");
+  }
+  const Layer layer = layer_of_state(state, request.layer, x, report);
   const bool updates = layer.train() && request.update;
 
   io::Transaction transaction(
@@ -159,10 +184,7 @@ void run(const ForwardRequest& request) {
       request.cache ? &transaction.add_output(*request.cache, "--cache") : nullptr;
 
   if (layer.train()) x.spool();  // the statistics need all of it before the first result
-  io::ArrayHeader header;
-  header.dtype = output_dtype(request.dtype, x.dtype());
-  header.order = x.header().order;
-  header.shape = x.header().shape;
+  const io::ArrayHeader header = output_header(request.dtype, x.header());
   io::ArrayWriter y(y_file, header);
   const Checksum checksum = request.cache ? Checksum::of_x : Checksum::none;
   const ForwardResult result = normalise(layer, x, y, report.execution(), checksum);
@@ -174,13 +196,17 @@ void run(const ForwardRequest& request) {
   if (layer.train() && view.size() == 0) {
     report.warn(x.name() + ": an empty batch, " + x.shape() + "; the state stays as it was");
   } else if (layer.train()) {
-    warn_of_small_batch(x, view, report);
+    report.warn_of_small_batch(x, view);
   }
   if (updates) warn_of_momentum(layer.momentum, report);
-  warn_of_overflows(result.overflows, "y", y_file.name(), header.dtype, report);
+  report.warn_of_overflows(result.overflows, "y", y_file.name(), header.dtype);
   report.note_input(x, layer.axis);
   note_layer(layer, report);
   report.finish(header.data_bytes());
 }
+
+}  // namespace
+
+Work define_forward(Command& command) { return make_work(command, add_flags, check, run); }
 
 }  // namespace bn::cli

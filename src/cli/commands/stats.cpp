@@ -1,13 +1,49 @@
+// bn stats: exact statistics of arrays and of other parts, to be merged.
+#include <cstddef>
 #include <string>
+#include <vector>
 
-#include "cli/commands.hpp"
 #include "cli/error.hpp"
+#include "cli/flags/command.hpp"
+#include "cli/flags/shared_flags.hpp"
+#include "cli/flags/values.hpp"
 #include "cli/inputs.hpp"
 #include "cli/report.hpp"
 #include "io/documents/part.hpp"
 #include "io/files/transaction.hpp"
 
 namespace bn::cli {
+
+namespace {
+
+struct StatsRequest {
+  std::vector<std::string> inputs;
+  std::string output;
+  std::ptrdiff_t axis = 1;
+  RunOptions run;
+};
+
+void add_flags(Command& command, StatsRequest& request) {
+  command.describe(
+      {"Computes exact statistics that can be merged.", "INPUT... -o PART.json",
+       "What it writes can be an input again: parts merged in any order and grouping give\n"
+       "the same bytes as all the data at once.\n"
+       "Examples:\n"
+       "  bn stats shard1.npy shard2.npy -o part.json\n"
+       "  bn stats part1.json part2.json -o all.json\n"});
+  add_inputs(command, request.inputs);
+  command.flag("-o", "PART.json", "where to write, - for standard output (required)",
+               request.output);
+  command.flag("--axis", "N", "channel axis of the arrays, negative from the end (default: 1)",
+               request.axis, parse_axis);
+  add_computing(command, request.run);
+  add_fsync(command, request.run);
+}
+
+void check(const StatsRequest& request) {
+  require_inputs(request.inputs);
+  require(request.output, "-o PART.json");
+}
 
 void run(const StatsRequest& request) {
   Report report(request.run);
@@ -22,5 +58,9 @@ void run(const StatsRequest& request) {
   transaction.commit();
   report.finish(0);
 }
+
+}  // namespace
+
+Work define_stats(Command& command) { return make_work(command, add_flags, check, run); }
 
 }  // namespace bn::cli

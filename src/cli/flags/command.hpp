@@ -1,66 +1,136 @@
-// A thin layer over CLI11, the only code that knows it: a subcommand whose flags are collected as
-// text, so that help comes before any complaint and every value is read by our own strict parsers.
+// A thin layer over CLI11, the only code that knows it: flags are collected as text, so that help
+// comes before any complaint and every value is read by our own strict parsers.
 #pragma once
 
-#include <CLI/App.hpp>
 #include <functional>
+#include <list>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace bn::cli {
 
+/// What a command does once its flags are read.
+using Work = std::function<void()>;
+
+/// One command: its help, its flags and what they set. Help shows the flags, and read() reads them,
+/// in the order in which they are added here. The targets have to outlive the command.
 class Command {
  public:
-  /// Reads the text that follows `flag`.
-  using Set = std::function<void(std::string_view flag, const std::string& text)>;
-
   struct About {
-    std::string name;
     std::string summary;  ///< one line, in the list of commands
     std::string usage;    ///< the arguments that it always needs
-    std::string footer;
+    std::string footer;   ///< whole lines, examples among them
   };
 
-  Command(CLI::App& root, const About& about);
+  /// `app` is this command alone. Every help ends with `closing`.
+  Command(CLI::App& app, std::string name, std::string closing);
 
-  /// A flag with a value, at most once.
-  void flag(const std::string& name, const std::string& type, const std::string& help, Set set);
-  /// A flag without a value.
-  void toggle(const std::string& name, const std::string& help, std::function<void()> set);
+  void describe(const About& about);
+
+  /// A flag with a value, at most once; `target` becomes parse(flag, text).
+  template <class Target, class Parse>
+  void flag(const std::string& name, const std::string& type, const std::string& help,
+            Target& target, Parse parse) {
+    add_flag(name, type, help, [&target, parse](std::string_view flag, const std::string& text) {
+      target = parse(flag, text);
+    });
+  }
+  /// The same for text that is taken as it is: a path.
+  template <class Target>
+  void flag(const std::string& name, const std::string& type, const std::string& help,
+            Target& target) {
+    add_flag(name, type, help,
+             [&target](std::string_view, const std::string& text) { target = text; });
+  }
+  /// The same for a flag that sets more than one thing: `set` reads the text that follows it.
+  using Set = std::function<void(std::string_view flag, const std::string& text)>;
+  void add_flag(const std::string& name, const std::string& type, const std::string& help, Set set);
+
+  /// A flag without a value: `target` becomes `value`.
+  void toggle(const std::string& name, const std::string& help, bool& target, bool value = true);
+
   void positional(const std::string& name, const std::string& help, std::string& target);
   void positionals(const std::string& name, const std::string& help,
                    std::vector<std::string>& target);
 
-  [[nodiscard]] bool chosen() const { return app_->parsed(); }
-  [[nodiscard]] const CLI::App& app() const { return *app_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] bool chosen() const;
 
-  /// Hands what was given to the Set functions. Throws UsageError for unknown flags, surplus
-  /// arguments and flags given twice, and whatever the Set functions throw.
+  /// Sets the targets of what was given. Throws UsageError for unknown flags, surplus arguments,
+  /// flags given twice and toggles with a value, and whatever the parsers throw.
   void read() const;
 
  private:
   struct Flag {
     const CLI::Option* option;
     std::string name;
-    Set set;  ///< empty for a toggle
-    std::function<void()> toggle;
+    Set set;                       ///< none for a toggle
+    std::function<void()> toggle;  ///< none for a flag with a value
   };
   struct Positional {
     const CLI::Option* option;
+    std::string* one;  ///< none where it takes many
     std::vector<std::string>* many;
-    std::string* one;
   };
 
   void refuse_unknown() const;
 
   CLI::App* app_;
+  std::string name_;
+  std::string closing_;
   std::vector<Flag> flags_;
   std::vector<Positional> positionals_;
 };
 
-/// "; did you mean momentum?", or nothing where no candidate is near.
-[[nodiscard]] std::string suggestion(std::string_view word,
-                                     const std::vector<std::string>& candidates);
+/// What every command consists of: `add_flags` lets flags fill in a request of the command's own;
+/// once they are read, the request is checked as a whole and done.
+template <class Request>
+Work make_work(Command& command, void (*add_flags)(Command&, Request&),
+               void (*check)(const Request&), void (*run)(const Request&)) {
+  const auto request = std::make_shared<Request>();
+  add_flags(command, *request);
+  return [request, check, run] {
+    check(*request);
+    run(*request);
+  };
+}
+
+/// The whole command line: commands to choose one from, --help and --version.
+class CommandLine {
+ public:
+  struct About {
+    std::string summary;
+    std::string version;  ///< what --version prints
+    std::string footer;   ///< of the help that lists the commands
+    std::string closing;  ///< what every help ends with
+  };
+
+  explicit CommandLine(const About& about);
+  CommandLine(const CommandLine&) = delete;
+  CommandLine& operator=(const CommandLine&) = delete;
+  ~CommandLine();
+
+  /// The commands are listed in the order in which they are added; the reference stays valid.
+  Command& add(const std::string& name);
+
+  /// The text of --help or --version where that is asked for; otherwise the command that is chosen,
+  /// its flags read. Throws UsageError.
+  [[nodiscard]] std::variant<std::string, const Command*> parse(int argc, char** argv);
+
+ private:
+  [[noreturn]] void refuse_command() const;
+
+  std::unique_ptr<CLI::App> root_;
+  std::string closing_;
+  std::list<Command> commands_;
+};
 
 }  // namespace bn::cli

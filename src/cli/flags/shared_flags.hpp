@@ -1,0 +1,43 @@
+// Flags and checks that several commands share.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bn/arrays/dtype.hpp"
+#include "bn/conventions.hpp"
+#include "cli/run_options.hpp"
+
+namespace bn::cli {
+
+class Command;
+
+/// INPUT...: the arrays and parts of stats and calibrate.
+void add_inputs(Command& command, std::vector<std::string>& inputs);
+
+void add_mode(Command& command, std::optional<Mode>& mode);
+void add_axis(Command& command, std::optional<std::ptrdiff_t>& axis);
+void add_dtype(Command& command, std::optional<Dtype>& dtype);
+
+/// --verbose alone, for what has no warnings.
+void add_verbose(Command& command, RunOptions& run);
+/// --threads, --no-progress, --verbose and --quiet.
+void add_computing(Command& command, RunOptions& run);
+void add_lock_timeout(Command& command, RunOptions& run);
+void add_fsync(Command& command, RunOptions& run);
+
+// Of what was given as a whole; they throw UsageError.
+
+/// `what` is not empty: "--state STATE.json".
+void require(const std::string& value, const char* what);
+void require_inputs(const std::vector<std::string>& inputs);
+/// The state of `flag` is a file, since it may have to be read again.
+void refuse_dash(const std::string& path, const char* flag);
+/// Not two of the paths are "-" for `stream`, "standard output".
+void require_one_dash_at_most(std::initializer_list<std::optional<std::string>> paths,
+                              const char* stream);
+
+}  // namespace bn::cli

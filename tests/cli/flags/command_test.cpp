@@ -1,0 +1,111 @@
+#include "cli/flags/command.hpp"
+
+#include <optional>
+
+#include "cli/flags/values.hpp"
+#include "support.hpp"
+
+using namespace bn::cli;
+using namespace bn::cli::test;
+
+namespace {
+
+// What the command line "bn WORDS" sets, with two commands to choose from.
+struct Parsed {
+  std::string one;
+  std::vector<std::string> many;
+  std::optional<double> eps;
+  std::string output;
+  bool force = false;
+  bool update = true;
+  std::string command;  // the chosen one
+  std::string text;     // of --help or --version
+};
+
+Parsed parse(std::vector<std::string> words) {
+  Parsed parsed;
+  CommandLine line({"A program.", "bn 1.2.3", "Examples.\n", "Exit codes."});
+  Command& first = line.add("first");
+  first.describe({"Does it.", "X -o Y", "First's examples.\n"});
+  first.positional("X", "input", parsed.one);
+  first.flag("--eps", "NUMBER", "greater than 0", parsed.eps, parse_eps);
+  first.flag("-o", "Y", "where to write", parsed.output);
+  first.toggle("--force", "replace", parsed.force);
+  first.toggle("--no-update", "leave", parsed.update, false);
+  Command& second = line.add("second");
+  second.describe({"Does another.", "INPUT...", ""});
+  second.positionals("INPUT", "inputs", parsed.many);
+  second.flag("-o", "Y", "where to write", parsed.output);
+
+  words.insert(words.begin(), "bn");
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const auto asked = line.parse(static_cast<int>(words.size()), arguments.data());
+  if (const auto* text = std::get_if<std::string>(&asked)) {
+    parsed.text = *text;
+  } else {
+    parsed.command = std::get<const Command*>(asked)->name();
+  }
+  return parsed;
+}
+
+std::string error(const std::vector<std::string>& words) {
+  return error_of([&] { return parse(words); });
+}
+
+}  // namespace
+
+TEST_CASE("Flags and arguments set their targets, and what is absent leaves them alone") {
+  const Parsed parsed = parse({"first", "x", "--eps", "0.5", "-oy", "--no-update"});
+  CHECK(parsed.command == "first");
+  CHECK(parsed.one == "x");
+  CHECK(parsed.eps == 0.5);
+  CHECK(parsed.output == "y");
+  CHECK_FALSE(parsed.force);
+  CHECK_FALSE(parsed.update);
+  CHECK(parse({"first", "--force", "--force"}).force);
+  CHECK_FALSE(parse({"first"}).eps);
+}
+
+TEST_CASE("A flag and its value may be one word") {
+  CHECK(parse({"first", "--eps=2"}).eps == 2.0);
+  CHECK(parse({"first", "-oy"}).output == "y");
+}
+
+TEST_CASE("Many arguments may stand before and after flags, and look like anything after --") {
+  CHECK(parse({"second", "a", "-o", "y", "b", "[c,d]"}).many ==
+        std::vector<std::string>{"a", "b", "[c,d]"});
+  CHECK(parse({"second", "-o", "y", "--", "-x", "--eps"}).many ==
+        std::vector<std::string>{"-x", "--eps"});
+}
+
+TEST_CASE("An unknown command or flag is named with what was meant") {
+  CHECK(error({}) == "usage: missing command; see bn --help");
+  CHECK(error({"frist"}) == "usage: unknown command frist; did you mean first?");
+  CHECK(error({"zzzzzzzz"}) == "usage: unknown command zzzzzzzz");
+  CHECK(error({"--verson"}) == "usage: unknown flag --verson; did you mean --version?");
+  CHECK(error({"first", "--esp=1"}) == "usage: unknown flag --esp; did you mean --eps?");
+  CHECK(error({"first", "-q"}) == "usage: unknown flag -q");
+  CHECK(error({"first", "x", "y"}) == "usage: unexpected argument y");
+}
+
+TEST_CASE("A flag has one value, a toggle none") {
+  CHECK(error({"first", "--eps"}) == "usage: --eps needs a value: NUMBER");
+  CHECK(error({"first", "--eps", "1", "--eps", "1"}) == "usage: --eps is given more than once");
+  CHECK(error({"first", "--eps=0"}) == "usage: --eps: 0 is not greater than 0");
+  CHECK(error({"first", "--force=yes"}) == "usage: --force takes no value");
+}
+
+TEST_CASE("Help comes before any complaint and ends with what every help ends with") {
+  const std::string help = parse({"first", "--eps=0", "--bogus", "--help"}).text;
+  CHECK(help.starts_with("Does it.\nUsage: bn first X -o Y [OPTIONS]\n"));
+  CHECK(help.find("First's examples.\nExit codes.") != std::string::npos);
+  CHECK(help.find("--eps") < help.find("--force"));
+  const std::string all = parse({"--help"}).text;
+  CHECK(all.starts_with("A program.\n"));
+  CHECK(all.find("first") < all.find("second"));
+  CHECK(all.find("Examples.\nExit codes.") != std::string::npos);
+}
+
+TEST_CASE("The version is one line") { CHECK(parse({"--version"}).text == "bn 1.2.3\n"); }
