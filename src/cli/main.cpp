@@ -13,6 +13,7 @@
 #include "cli/commands.hpp"
 #include "cli/error.hpp"
 #include "cli/flags/options.hpp"
+#include "cli/remedy.hpp"
 #include "io/files/descriptor.hpp"
 #include "io/files/temporary.hpp"
 
@@ -20,11 +21,25 @@ namespace bn::cli {
 
 namespace {
 
-constexpr int kSystem = static_cast<int>(io::ErrorKind::system);
+constexpr int kUsage = 2;
+constexpr int kInput = 3;
+constexpr int kSystem = 4;
 constexpr int kBug = 70;
 
 void run(const Text& text) {
   io::write_fully(STDOUT_FILENO, std::as_bytes(std::span(text.text)), "standard output");
+}
+
+int exit_code(io::ErrorKind kind) {
+  switch (kind) {
+    case io::ErrorKind::usage:
+      return kUsage;
+    case io::ErrorKind::input:
+      return kInput;
+    case io::ErrorKind::system:
+      return kSystem;
+  }
+  return kBug;
 }
 
 int fail(const std::string& message, int exit_code) {
@@ -38,7 +53,7 @@ int run_program(int argc, char** argv) {
     std::visit([](const auto& request) { run(request); }, parse(argc, argv));
     return 0;
   } catch (const io::Error& error) {
-    return fail(error.what(), error.exit_code());
+    return fail(error.what() + remedy(error.cause()), exit_code(error.kind()));
   } catch (const std::bad_alloc&) {
     return fail("out of memory", kSystem);
   } catch (const std::length_error&) {  // more elements than any memory can hold
