@@ -47,10 +47,12 @@ void require_same_conventions(const State& then, const State& now) {
 StateUpdate StateUpdate::in_place(Transaction& transaction, const State& state,
                                   const std::string& flag,
                                   std::chrono::duration<double> lock_timeout) {
-  if (transaction.add_last_output(state.path, flag).sequential()) {
+  // Before it is opened: a pipe would be waited for until somebody reads from it.
+  if (resolve_target(state.path).direct) {
     throw usage_error(state.path, "is not a regular file and cannot be updated in place",
                       Cause::not_regular);
   }
+  transaction.add_last_output(state.path, flag);
   StateUpdate update(transaction, state);
   update.in_place_ = true;
   update.lock_timeout_ = lock_timeout;

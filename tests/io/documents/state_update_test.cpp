@@ -199,16 +199,20 @@ TEST_CASE("Channels that do not fit the state any more stop the update") {
         "input: s.json: running_mean has 2 values, but this run has 1 channel");
 }
 
-TEST_CASE("A state that is not a regular file cannot be updated in place") {
-  State state;
-  state.path = "/dev/null";
-  const auto update = [&] {
-    Transaction transaction;
-    static_cast<void>(in_place(transaction, state));
-  };
-  CHECK(error_of([&] { update(); }) ==
-        "usage: /dev/null: is not a regular file and cannot be updated in place");
-  CHECK(cause_of([&] { update(); }) == Cause::not_regular);
+TEST_CASE("A state that is not a regular file cannot be updated in place, and is not waited for") {
+  const Directory directory;
+  REQUIRE(::mkfifo("pipe", 0600) == 0);
+  for (const std::string path : {"/dev/null", "pipe"}) {
+    State state;
+    state.path = path;
+    const auto update = [&] {
+      Transaction transaction;
+      static_cast<void>(in_place(transaction, state));
+    };
+    CHECK(error_of(update) ==
+          "usage: " + path + ": is not a regular file and cannot be updated in place");
+    CHECK(cause_of(update) == Cause::not_regular);
+  }
 }
 
 TEST_CASE("A directory that takes no files fails before the computation") {
