@@ -29,6 +29,20 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& ca
   return "; did you mean " + std::string(nearest.word) + "?";
 }
 
+std::string remedy(io::Cause cause) {
+  switch (cause) {
+    case io::Cause::already_exists:
+      return "; --force replaces it";
+    case io::Cause::locked:
+      return ", or wait longer with --lock-timeout";
+    case io::Cause::not_regular:
+      return "; use --state-out or --no-update";
+    case io::Cause::other:
+      break;
+  }
+  return "";
+}
+
 std::string channels_text(const io::ArrayReader& array, std::ptrdiff_t axis) {
   return std::to_string(array.view(axis).channel) + " channels (axis " + std::to_string(axis) +
          " of " + array.shape() + ")";

@@ -9,6 +9,7 @@
 #include "cli/error.hpp"
 #include "io/arrays/reader.hpp"
 #include "io/documents/part.hpp"
+#include "io/files/file_kind.hpp"
 
 namespace bn::cli {
 

@@ -101,7 +101,7 @@ int run_program(int argc, char** argv) {
     work();
     return kDone;
   } catch (const io::Error& error) {
-    return fail(error.what(), exit_code(error.kind()));
+    return fail(error.what() + remedy(error.cause()), exit_code(error.kind()));
   } catch (const std::bad_alloc&) {
     return fail("out of memory", kSystem);
   } catch (const std::length_error&) {  // more elements than any memory can hold

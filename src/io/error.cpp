@@ -10,9 +10,9 @@ namespace {
 
 constexpr bool is_continuation(unsigned char byte) { return (byte & 0xC0U) == 0x80U; }
 
-/// Length of the printable character that `text` begins with; 0 where it begins with a control
-/// character or no UTF-8. C1 controls (U+0080 to U+009F) count as control characters: some
-/// terminals obey them.
+// Length of the printable character that `text` begins with; 0 where it begins with a control
+// character or with what is not UTF-8. C1 controls (U+0080 to U+009F) count as control characters:
+// some terminals obey them.
 std::size_t printable_length(std::string_view text) {
   const auto at = [&](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : static_cast<unsigned char>(0);
@@ -43,8 +43,8 @@ std::string joined(std::string_view file, std::string_view message) {
 }  // namespace
 
 std::string printable(std::string_view text, std::size_t limit) {
-  constexpr std::array digits = {'0', '1', '2', '3', '4', '5', '6', '7',
-                                 '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'};
+  constexpr std::array kDigits = {'0', '1', '2', '3', '4', '5', '6', '7',
+                                  '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'};
   std::string result;
   while (!text.empty()) {
     if (result.size() >= limit) return result.append("...");
@@ -57,15 +57,19 @@ std::string printable(std::string_view text, std::size_t limit) {
       result.append("\\t");
     } else {
       const auto byte = static_cast<unsigned char>(text[0]);
-      result.append("\\x").append({digits.at(byte >> 4U), digits.at(byte & 15U)});
+      result.append("\\x").append({kDigits.at(byte >> 4U), kDigits.at(byte & 15U)});
     }
     text.remove_prefix(length > 0 ? length : 1);
   }
   return result;
 }
 
-Error usage_error(std::string_view file, std::string_view message) {
-  return {ErrorKind::usage, joined(file, message)};
+std::string count_text(std::size_t count, std::string_view noun) {
+  return std::to_string(count).append(" ").append(noun).append(count == 1 ? "" : "s");
+}
+
+Error usage_error(std::string_view file, std::string_view message, Cause cause) {
+  return {ErrorKind::usage, joined(file, message), cause};
 }
 
 Error input_error(std::string_view file, std::string_view message) {
@@ -77,8 +81,8 @@ Error system_error(std::string_view file, std::string_view action, int error_num
           joined(file, action) + ": " + std::generic_category().message(error_number)};
 }
 
-Error system_error(std::string_view file, std::string_view message) {
-  return {ErrorKind::system, joined(file, message)};
+Error system_error(std::string_view file, std::string_view message, Cause cause) {
+  return {ErrorKind::system, joined(file, message), cause};
 }
 
 }  // namespace bn::io

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "io/arrays/npy.hpp"
 #include "io/support.hpp"
 #include "support.hpp"
 

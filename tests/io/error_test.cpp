@@ -1,5 +1,7 @@
 #include "io/error.hpp"
 
+#include <cerrno>
+
 #include "support.hpp"
 
 using namespace bn::io;
@@ -26,7 +28,20 @@ TEST_CASE("Long text ends in dots") { CHECK(printable("abcdef", 3) == "abc...");
 TEST_CASE("An error of the system says which") {
   const Error error = system_error("x.npy", "cannot open", ENOENT);
   CHECK(error.what() == std::string("x.npy: cannot open: No such file or directory"));
-  CHECK(error.exit_code() == 4);
-  CHECK(usage_error("x", "y").exit_code() == 2);
-  CHECK(input_error("x", "y").exit_code() == 3);
+  CHECK(error.kind() == ErrorKind::system);
+  CHECK(usage_error("x", "y").kind() == ErrorKind::usage);
+  CHECK(input_error("x", "y").kind() == ErrorKind::input);
+}
+
+TEST_CASE("An error may tell its cause, so that a caller can tell the way round it") {
+  CHECK(usage_error("x", "y").cause() == Cause::other);
+  CHECK(usage_error("x", "y", Cause::already_exists).cause() == Cause::already_exists);
+  CHECK(system_error("x", "y", Cause::locked).cause() == Cause::locked);
+  CHECK(system_error("x", "cannot open", ENOENT).cause() == Cause::other);
+}
+
+TEST_CASE("Counts are in the singular and in the plural") {
+  CHECK(count_text(0, "value") == "0 values");
+  CHECK(count_text(1, "value") == "1 value");
+  CHECK(count_text(2, "channel") == "2 channels");
 }

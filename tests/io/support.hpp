@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,8 +75,21 @@ std::string error_of(Call call) {
   return "nothing";
 }
 
-/// Runs `call` in a child process and returns its wait status: exit code 0, that of an Error, or
-/// 99 for anything else that it throws.
+/// The cause of the Error that `call` throws; none where it throws none.
+template <class Call>
+std::optional<Cause> cause_of(Call call) {
+  try {
+    static_cast<void>(call());
+  } catch (const Error& error) {
+    return error.cause();
+  }
+  return std::nullopt;
+}
+
+inline constexpr int kThrown = 100;
+
+/// Runs `call` in a child process and returns its wait status: exit code 0, kThrown and the kind of
+/// the Error that it throws, or 99 for anything else.
 template <class Call>
 int status_of_child(Call call) {
   const pid_t child = ::fork();
@@ -83,7 +97,7 @@ int status_of_child(Call call) {
     try {
       call();
     } catch (const Error& error) {
-      ::_exit(error.exit_code());
+      ::_exit(kThrown + static_cast<int>(error.kind()));
     } catch (...) {
       ::_exit(99);
     }
@@ -96,6 +110,10 @@ int status_of_child(Call call) {
 
 inline bool exited_with(int status, int code) {
   return WIFEXITED(status) && WEXITSTATUS(status) == code;
+}
+
+inline bool threw(int status, ErrorKind kind) {
+  return exited_with(status, kThrown + static_cast<int>(kind));
 }
 
 inline bool killed_by(int status, int signal_number) {

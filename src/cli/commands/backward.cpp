@@ -176,7 +176,7 @@ void run(const BackwardRequest& request) {
   const ForwardPass pass = request.cache ? from_cache(*request.cache, x)
                                          : from_state(*request.state, request.layer, x, report);
 
-  io::Transaction transaction({request.run.fsync, {}});
+  io::Transaction transaction({.sync = request.run.fsync});
   if (request.cache) transaction.protect(*request.cache, "--cache");
   if (request.state) transaction.protect(*request.state, "--state");
   const auto add_output = [&transaction](const std::optional<std::string>& path,

@@ -14,6 +14,7 @@
 #include "cli/inputs.hpp"
 #include "cli/report.hpp"
 #include "io/documents/state.hpp"
+#include "io/documents/state_update.hpp"
 #include "io/files/transaction.hpp"
 
 namespace bn::cli {
@@ -124,19 +125,19 @@ void run(const CalibrateRequest& request) {
   Report report(request.run);
   const io::State state = io::read_state(request.state);
   const std::ptrdiff_t axis = request.axis.value_or(state.axis);
-  io::Transaction transaction({false, std::chrono::duration<double>(request.run.lock_timeout)});
-  transaction.add_state(state, "--state");
+  io::Transaction transaction;
+  io::StateUpdate state_update = io::StateUpdate::in_place(
+      transaction, state, "--state", std::chrono::duration<double>(request.run.lock_timeout));
 
   const std::optional<Calibration> calibration = request.average_batches
                                                      ? averaged(request, state, axis, report)
                                                      : pooled(request, state, axis, report);
   if (calibration) {
-    transaction.commit(calibration->mean.size(), [&](RunningStatistics& running) {
+    state_update.commit(calibration->mean.size(), [&](RunningStatistics& running) {
       running.running_mean = calibration->mean;
       running.running_var = calibration->var;
     });
   } else {
-    transaction.commit();
     report.warn("no values to calibrate with; " + io::printable(state.path) + " stays as it was");
   }
   report.finish(0);

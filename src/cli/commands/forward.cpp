@@ -15,6 +15,7 @@
 #include "io/arrays/writer.hpp"
 #include "io/documents/cache.hpp"
 #include "io/documents/state.hpp"
+#include "io/documents/state_update.hpp"
 #include "io/files/transaction.hpp"
 
 namespace bn::cli {
@@ -78,15 +79,16 @@ void check(const ForwardRequest& request) {
   require_one_dash_at_most({request.y, request.cache, request.state_out}, "standard output");
 }
 
-// Tells the transaction what becomes of the state.
-void open_state(const ForwardRequest& request, const io::State& state, bool updates,
-                io::Transaction& transaction) {
+// What becomes of the state: an update, in place or elsewhere, or none.
+std::optional<io::StateUpdate> open_state(const ForwardRequest& request, const io::State& state,
+                                          bool updates, io::Transaction& transaction) {
   if (updates && !request.state_out) {
-    transaction.add_state(state, "--state");
-    return;
+    return io::StateUpdate::in_place(transaction, state, "--state",
+                                     std::chrono::duration<double>(request.run.lock_timeout));
   }
   transaction.protect(request.state, "--state");
-  if (updates) transaction.add_state(state, *request.state_out, "--state-out");
+  if (!updates) return std::nullopt;
+  return io::StateUpdate::elsewhere(transaction, state, *request.state_out, "--state-out");
 }
 
 ForwardResult normalise(const Layer& layer, io::ArrayReader& x, Sink& y, const Execution& execution,
@@ -126,18 +128,19 @@ io::Cache make_cache(const Layer& layer, const io::ArrayReader& x, const Forward
 
 // Makes everything visible, the state last.
 void commit(const Layer& layer, const io::ArrayReader& x, const ForwardResult& result,
-            const ForwardRequest& request, bool updates, io::Transaction& transaction) {
+            const ForwardRequest& request, std::optional<io::StateUpdate>& state_update,
+            io::Transaction& transaction) {
   const View view = x.view(layer.axis);
-  if (updates && view.size() != 0) {
+  if (state_update && view.size() != 0) {
     try {
-      transaction.commit(view.channel, [&](RunningStatistics& running) {
+      state_update->commit(view.channel, [&](RunningStatistics& running) {
         update(running, result.statistics, layer.momentum);
       });
     } catch (const bn::Error& error) {
       throw explain(error, x, nullptr, layer.axis);
     }
-  } else if (updates && request.state_out) {
-    transaction.commit(view.channel, [](RunningStatistics&) {});  // a copy of the state
+  } else if (state_update && request.state_out) {
+    state_update->commit(view.channel, [](RunningStatistics&) {});  // a copy of the state
   } else {
     transaction.commit();
   }
@@ -176,9 +179,8 @@ void run(const ForwardRequest& request) {
   const Layer layer = layer_of_state(state, request.layer, x, report);
   const bool updates = layer.train() && request.update;
 
-  io::Transaction transaction(
-      {request.run.fsync, std::chrono::duration<double>(request.run.lock_timeout)});
-  open_state(request, state, updates, transaction);
+  io::Transaction transaction({.sync = request.run.fsync});
+  std::optional<io::StateUpdate> state_update = open_state(request, state, updates, transaction);
   io::OutputFile& y_file = transaction.add_output(request.y, "-o");
   io::OutputFile* cache_file =
       request.cache ? &transaction.add_output(*request.cache, "--cache") : nullptr;
@@ -190,7 +192,7 @@ void run(const ForwardRequest& request) {
   const ForwardResult result = normalise(layer, x, y, report.execution(), checksum);
   x.finish();
   if (cache_file != nullptr) cache_file->append(io::format_cache(make_cache(layer, x, result)));
-  commit(layer, x, result, request, updates, transaction);
+  commit(layer, x, result, request, state_update, transaction);
 
   const View view = x.view(layer.axis);
   if (layer.train() && view.size() == 0) {

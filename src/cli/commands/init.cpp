@@ -1,7 +1,6 @@
 // bn init: a state file with every key spelt out.
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -117,23 +116,12 @@ void check(const InitRequest& request) { require(request.output, "-o STATE.json"
 
 struct Array {
   const NumberOrPath& given;
-  bool may_be_negative;
+  io::Sign sign;
   std::vector<double> values;
 
   // Null for a number.
   [[nodiscard]] const std::string* path() const { return std::get_if<std::string>(&given); }
 };
-
-void read(Array& array) {
-  array.values = io::read_vector(*array.path());
-  for (std::size_t i = 0; i < array.values.size(); ++i) {
-    const double value = array.values[i];
-    if (std::isfinite(value) && (array.may_be_negative || value >= 0)) continue;
-    throw io::input_error(*array.path(), "value " + std::to_string(i) + " is " + text(value) +
-                                             ", but has to be finite" +
-                                             (array.may_be_negative ? "" : " and at least 0"));
-  }
-}
 
 // The number of channels that --channels and all arrays agree on.
 std::size_t agreed_channels(std::optional<std::size_t> channels, std::span<const Array> arrays) {
@@ -159,12 +147,12 @@ void run(const InitRequest& request) {
       request.force ? io::OutputFile::Existing::replace : io::OutputFile::Existing::refuse;
   io::OutputFile& output = transaction.add_output(request.output, "-o", existing);
 
-  std::array<Array, 4> arrays = {{{request.gamma, true, {}},
-                                  {request.beta, true, {}},
-                                  {request.running_mean, true, {}},
-                                  {request.running_var, false, {}}}};
+  std::array<Array, 4> arrays = {{{request.gamma, io::Sign::any, {}},
+                                  {request.beta, io::Sign::any, {}},
+                                  {request.running_mean, io::Sign::any, {}},
+                                  {request.running_var, io::Sign::not_negative, {}}}};
   for (Array& array : arrays) {
-    if (array.path() != nullptr) read(array);
+    if (array.path() != nullptr) array.values = io::read_vector(*array.path(), array.sign);
   }
   const std::size_t channels = agreed_channels(request.channels, arrays);
   for (Array& array : arrays) {

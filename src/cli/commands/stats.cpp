@@ -47,7 +47,7 @@ void check(const StatsRequest& request) {
 
 void run(const StatsRequest& request) {
   Report report(request.run);
-  io::Transaction transaction({request.run.fsync, {}});
+  io::Transaction transaction({.sync = request.run.fsync});
   io::OutputFile& output = transaction.add_output(request.output, "-o");
   const Sums sums = pool_inputs(request.inputs, request.axis, nullptr, report);
   try {

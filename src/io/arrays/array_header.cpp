@@ -8,7 +8,7 @@ namespace bn::io {
 namespace {
 
 constexpr std::uint64_t kMaxBytes = std::numeric_limits<std::int64_t>::max();
-/// Room for the longest header of a .npy file.
+// Room for what stands before the data, which in a .npy file is at most this.
 constexpr std::uint64_t kHeaderRoom = 64 * 1024 + 12;
 
 }  // namespace

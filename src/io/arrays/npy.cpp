@@ -15,19 +15,19 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "the writer, and '=' in a header, take the machine for little-endian");
 
-constexpr std::string_view magic = "\x93NUMPY";
-constexpr std::size_t version_1_preamble = 10;
-constexpr std::size_t version_2_preamble = 12;
-constexpr std::size_t max_rank = 64;  // NumPy 2's; so a header never needs version 2 to be written
-constexpr std::uint64_t max_bytes = std::numeric_limits<std::int64_t>::max();
+constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr std::size_t kVersion1Preamble = 10;
+constexpr std::size_t kVersion2Preamble = 12;
+constexpr std::size_t kMaxRank = 64;  // NumPy 2's; so a header never needs version 2 to be written
+constexpr std::uint64_t kMaxBytes = std::numeric_limits<std::int64_t>::max();
 
-/// Kind and size as in a descr, "f4".
+// Kind and size as in a descr, "f4".
 std::string type_code(Dtype dtype) {
   const char kind = is_floating(dtype) ? 'f' : name(dtype).front();
   return kind + std::to_string(item_size(dtype));
 }
 
-/// What NumPy calls the types that are not supported; empty for what is no type at all.
+// What NumPy calls the types that are not supported; empty for what is not a type at all.
 std::string_view foreign_type(std::string_view code) {
   if (code == "?" || code == "b1") return "bool";
   if (code == "c8") return "complex64";
@@ -52,8 +52,8 @@ Error unsupported_dtype(std::string_view file, std::string_view descr, std::stri
 
 constexpr bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
 
-/// Reads the Python dictionary in a header; no more of Python than numpy.save writes, in any
-/// spacing. Nothing here recurses.
+// Reads the Python dictionary in a header; no more of Python than numpy.save writes, in any
+// spacing. Nothing here recurses.
 class HeaderParser {
  public:
   HeaderParser(std::string_view file, std::string_view text) : file_(file), text_(text) {}
@@ -178,7 +178,7 @@ class HeaderParser {
     return word == "True";
   }
 
-  /// Up to the next separator.
+  // Up to the next separator.
   std::string_view parse_word() {
     skip_space();
     const std::size_t end =
@@ -194,8 +194,8 @@ class HeaderParser {
     while (!accept(')')) {
       if (!comma) expect(',', "in the shape");
       header_.shape.push_back(parse_dimension());
-      if (header_.shape.size() > max_rank) {
-        fail("the shape has more than " + std::to_string(max_rank) + " dimensions");
+      if (header_.shape.size() > kMaxRank) {
+        fail("the shape has more than " + std::to_string(kMaxRank) + " dimensions");
       }
       comma = accept(',');
     }
@@ -207,7 +207,7 @@ class HeaderParser {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
     const bool leading_zero = word.size() > 1 && word[0] == '0';
-    if (error == std::errc::result_out_of_range || value > max_bytes) {
+    if (error == std::errc::result_out_of_range || value > kMaxBytes) {
       fail("dimension " + printable(word, 40) + " of the shape is 2^63 or more");
     }
     if (word.empty() || error != std::errc() || end != word.data() + word.size() || leading_zero) {
@@ -232,8 +232,8 @@ std::size_t npy_data_offset(std::string_view file, std::span<const std::byte> pr
   const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(prefix[i]); };
   const std::string_view text(reinterpret_cast<const char*>(prefix.data()), prefix.size());
   if (text.empty()) throw input_error(file, "is empty, but has to be a .npy array");
-  if (text.substr(0, magic.size()) != magic.substr(0, text.size())) {
-    throw input_error(file, "is no .npy file: it does not begin with \\x93NUMPY");
+  if (text.substr(0, kMagic.size()) != kMagic.substr(0, text.size())) {
+    throw input_error(file, "is not a .npy file: it does not begin with \\x93NUMPY");
   }
   const auto require = [&](std::size_t size) {
     if (prefix.size() < size) {
@@ -242,48 +242,39 @@ std::size_t npy_data_offset(std::string_view file, std::span<const std::byte> pr
                                   std::to_string(prefix.size()));
     }
   };
-  require(magic.size() + 2);
+  require(kMagic.size() + 2);
   const std::size_t major = byte(6);
   if (major < 1 || major > 3 || byte(7) != 0) {
     throw input_error(file, ".npy format version " + std::to_string(major) + "." +
                                 std::to_string(byte(7)) +
                                 " is unknown; 1.0, 2.0 and 3.0 can be read");
   }
-  const std::size_t preamble = major == 1 ? version_1_preamble : version_2_preamble;
+  const std::size_t preamble = major == 1 ? kVersion1Preamble : kVersion2Preamble;
   require(preamble);
   std::size_t length = byte(8) | byte(9) << 8U;
   if (major > 1) length |= byte(10) << 16U | byte(11) << 24U;
-  if (length > npy_header_limit) {
+  if (length > kMaxNpyHeaderSize) {
     throw input_error(file, "claims a .npy header of " + std::to_string(length) +
-                                " bytes; the limit is " + std::to_string(npy_header_limit));
+                                " bytes; the limit is " + std::to_string(kMaxNpyHeaderSize));
   }
   return preamble + length;
 }
 
-ArrayHeader parse_npy_header(std::string_view file, std::span<const std::byte> head,
-                             std::optional<std::uint64_t> file_size) {
+ArrayHeader parse_npy_header(std::string_view file, std::span<const std::byte> head) {
   const std::size_t offset =
-      npy_data_offset(file, head.first(std::min(head.size(), npy_prefix_size)));
+      npy_data_offset(file, head.first(std::min(head.size(), kNpyPrefixSize)));
   if (head.size() < offset) {
     throw input_error(file, "ends within its .npy header: expected " + std::to_string(offset) +
                                 " bytes, got " + std::to_string(head.size()));
   }
   const bool version_1 = std::to_integer<int>(head[6]) == 1;
-  const std::size_t preamble = version_1 ? version_1_preamble : version_2_preamble;
+  const std::size_t preamble = version_1 ? kVersion1Preamble : kVersion2Preamble;
   const std::string_view text(reinterpret_cast<const char*>(head.data()) + preamble,
                               offset - preamble);
   ArrayHeader header = HeaderParser(file, text).parse();
   if (!is_addressable(header.shape, header.dtype)) {
     throw input_error(file, "shape " + shape_text(header.shape) + " is more than 2^63 bytes of " +
                                 std::string(name(header.dtype)));
-  }
-  if (file_size && *file_size != offset + header.data_bytes()) {
-    throw input_error(
-        file, std::string(*file_size > offset + header.data_bytes() ? "something follows the data: "
-                                                                    : "the file is cut short: ") +
-                  "expected " + std::to_string(offset + header.data_bytes()) + " bytes, got " +
-                  std::to_string(*file_size) + " (" + std::string(name(header.dtype)) + " " +
-                  shape_text(header.shape) + " and a header of " + std::to_string(offset) + ")");
   }
   return header;
 }
@@ -297,16 +288,16 @@ std::string format_npy_header(const ArrayHeader& header) {
                      "', 'fortran_order': " + (fortran ? "True" : "False") +
                      ", 'shape': " + shape_text(header.shape) + ", }";
   // NumPy leaves room for the growing dimension to become as long as 21 digits.
-  constexpr std::size_t growth_digits = 21;
+  constexpr std::size_t kGrowthDigits = 21;
   if (!header.shape.empty()) {
     const std::size_t growing = fortran ? header.shape.back() : header.shape.front();
-    text.append(growth_digits - std::to_string(growing).size(), ' ');
+    text.append(kGrowthDigits - std::to_string(growing).size(), ' ');
   }
   // Another 1 to 64 spaces, never none, and the newline.
-  constexpr std::size_t alignment = 64;
-  text.append(alignment - (version_1_preamble + text.size() + 1) % alignment, ' ');
+  constexpr std::size_t kAlignment = 64;
+  text.append(kAlignment - (kVersion1Preamble + text.size() + 1) % kAlignment, ' ');
   text.push_back('\n');
-  std::string result(magic);
+  std::string result(kMagic);
   result.append(
       {'\1', '\0', static_cast<char>(text.size() & 0xFFU), static_cast<char>(text.size() >> 8U)});
   return result + text;

@@ -1,8 +1,9 @@
 #include "io/arrays/writer.hpp"
 
-#include <algorithm>
 #include <stdexcept>
-#include <string>
+
+#include "io/arrays/npy.hpp"
+#include "io/arrays/runs.hpp"
 
 namespace bn::io {
 
@@ -27,25 +28,19 @@ MutableRows ArrayWriter::place(const View& /*view*/, const Tile& tile, std::byte
 }
 
 void ArrayWriter::store(const View& view, const Tile& tile, MutableRows rows) {
-  const std::size_t item = item_size(header_.dtype);
-  const std::size_t row_bytes = tile.row_size() * item;
-  const bool contiguous = tile.row_size() == view.channel * view.inner && rows.stride == row_bytes;
-  const std::size_t runs =
-      contiguous ? std::min<std::size_t>(tile.outer.count, 1) : tile.outer.count;
-  const std::size_t run_bytes = contiguous ? tile.size() * item : row_bytes;
-  for (std::size_t run = 0; run < runs; ++run) {
-    const std::span<const std::byte> bytes(rows.data + run * rows.stride, run_bytes);
-    const std::uint64_t begin = tile.position(view, run) * item;
-    if (sequential()) {
-      if (begin != streamed_) throw std::logic_error("a stream is written out of order");
-      file_.append(waiting_);
-      waiting_.clear();
-      file_.append(bytes);
-      streamed_ += run_bytes;
-    } else {
-      file_.write_at(data_offset_ + begin, bytes);
-    }
-  }
+  for_each_run(view, tile, item_size(dtype()), rows.stride,
+               [&](std::uint64_t offset, std::size_t at, std::size_t size) {
+                 write(offset, {rows.data + at, size});
+               });
+}
+
+void ArrayWriter::write(std::uint64_t offset, std::span<const std::byte> bytes) {
+  if (!sequential()) return file_.write_at(data_offset_ + offset, bytes);
+  if (offset != streamed_) throw std::logic_error("a stream is written out of order");
+  file_.append(waiting_);
+  waiting_.clear();
+  file_.append(bytes);
+  streamed_ += bytes.size();
 }
 
 void write_vector(OutputFile& file, std::span<const double> values) {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "bn/arrays/array.hpp"
-#include "io/arrays/npy.hpp"
+#include "io/arrays/array_header.hpp"
 #include "io/files/output_file.hpp"
 
 namespace bn::io {
@@ -28,6 +28,9 @@ class ArrayWriter final : public Sink {
   void store(const View& view, const Tile& tile, MutableRows rows) override;
 
  private:
+  /// Data at their place in the array, which in a stream has to be where it stands.
+  void write(std::uint64_t offset, std::span<const std::byte> bytes);
+
   OutputFile& file_;
   ArrayHeader header_;
   std::uint64_t data_offset_ = 0;

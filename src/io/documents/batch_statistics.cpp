@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "bn/error.hpp"
+#include "io/documents/fields.hpp"
 #include "io/error.hpp"
 
 namespace bn::io {
@@ -13,7 +14,7 @@ std::vector<Dyadic> read_exact(const json::Document& document, std::string_view 
                                std::size_t channels) {
   const json::Field field = document.field(key);
   const std::string expected = "an array of " + std::to_string(channels) +
-                               " exact numbers like \"0x1a2bp-149\", one a channel";
+                               " exact numbers like \"0x1a2bp-149\", one per channel";
   const std::vector<std::string>& texts = field.strings(expected);
   if (texts.size() != channels) field.fail(expected);
   std::vector<Dyadic> values;
@@ -53,18 +54,8 @@ void require_null(const json::Document& document, std::string_view key) {
 
 }  // namespace
 
-std::vector<double> read_channels(const json::Document& document, std::string_view key,
-                                  std::size_t channels) {
-  const json::Field field = document.field(key);
-  const std::string expected =
-      "an array of " + std::to_string(channels) + " numbers, one a channel";
-  const std::vector<double>& values = field.numbers(expected);
-  if (values.size() != channels) field.fail(expected);
-  return values;
-}
-
-void append_batch_statistics(Members& members, const Sums& sums, const std::vector<double>& mean,
-                             const std::vector<double>& var) {
+void append_batch_statistics(json::Members& members, const Sums& sums,
+                             const std::vector<double>& mean, const std::vector<double>& var) {
   const bool empty = sums.count == 0;
   members.emplace_back("count", std::to_string(sums.count));
   members.emplace_back("mean", empty ? "null" : json::numbers_text(mean));

@@ -1,21 +1,15 @@
-// Values of channels as they stand in JSON files: what the cache and PART files have in common.
+// The statistics of a batch as they stand in JSON: what the cache and PART files have in common.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "bn/statistics.hpp"
 #include "io/documents/json.hpp"
+#include "io/documents/json_text.hpp"
 
 namespace bn::io {
-
-/// Reads one array of `channels` numbers. Throws Error (input).
-[[nodiscard]] std::vector<double> read_channels(const json::Document& document,
-                                                std::string_view key, std::size_t channels);
 
 /// The statistics of a batch, which its exact sums determine.
 struct BatchStatistics {
@@ -24,12 +18,10 @@ struct BatchStatistics {
   Sums sums;
 };
 
-using Members = std::vector<std::pair<std::string, std::string>>;
-
 /// Appends `count`, `mean` and `var` (null where there are no values), and the exact sums as
 /// strings like "0x1a2bp-149": `sum`, `sum_squares`.
-void append_batch_statistics(Members& members, const Sums& sums, const std::vector<double>& mean,
-                             const std::vector<double>& var);
+void append_batch_statistics(json::Members& members, const Sums& sums,
+                             const std::vector<double>& mean, const std::vector<double>& var);
 
 /// Reads them. Throws Error (input), also where mean and var are not those of the sums: nobody
 /// should be able to change the ones that people read without changing what counts.

@@ -1,13 +1,14 @@
 #include "io/documents/cache.hpp"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
 
-#include "io/arrays/npy.hpp"
+#include "io/arrays/array_header.hpp"
 #include "io/documents/batch_statistics.hpp"
+#include "io/documents/fields.hpp"
 #include "io/documents/json.hpp"
+#include "io/documents/json_text.hpp"
 #include "io/error.hpp"
 #include "io/files/input_file.hpp"
 
@@ -15,7 +16,7 @@ namespace bn::io {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> keys = {
+constexpr std::array<std::string_view, 13> kKeys = {
     "mode", "axis", "shape", "dtype", "memory_order", "eps",       "gamma",
     "mean", "var",  "count", "sum",   "sum_squares",  "x_checksum"};
 
@@ -26,48 +27,48 @@ std::string hexadecimal(std::uint64_t value) {
 }
 
 std::uint64_t read_checksum(const json::Field& field) {
-  constexpr std::string_view expected = "a string like \"0x0123456789abcdef\"";
-  const std::string& text = field.string(expected);
+  constexpr std::string_view kExpected = "a string like \"0x0123456789abcdef\"";
+  const std::string& text = field.string(kExpected);
   std::uint64_t value = 0;
   const char* const end = text.data() + text.size();
-  if (text.size() != 18) field.fail(expected);
+  if (text.size() != 18) field.fail(kExpected);
   const auto result = std::from_chars(text.data() + 2, end, value, 16);
   if (result.ec != std::errc() || result.ptr != end || hexadecimal(value) != text) {
-    field.fail(expected);
+    field.fail(kExpected);
   }
   return value;
 }
 
 std::vector<std::size_t> read_shape(const json::Field& field) {
-  constexpr std::string_view expected = "an array of at least 2 and at most 64 integers >= 0";
-  const std::vector<double>& numbers = field.numbers(expected);
+  constexpr std::string_view kExpected = "an array of at least 2 and at most 64 integers >= 0";
+  const std::vector<double>& numbers = field.numbers(kExpected);
   std::vector<std::size_t> shape;
-  if (numbers.size() < 2 || numbers.size() > 64) field.fail(expected);
+  if (numbers.size() < 2 || numbers.size() > 64) field.fail(kExpected);
   for (const double number : numbers) {
-    constexpr double limit = 0x1p53;  // beyond it a double does not tell one integer from the next
-    if (!(number >= 0 && number <= limit) ||
+    constexpr double kLimit = 0x1p53;  // beyond it a double does not tell one integer from the next
+    if (!(number >= 0 && number <= kLimit) ||
         number != static_cast<double>(static_cast<std::uint64_t>(number))) {
-      field.fail_at(shape.size(), "no such integer", expected);
+      field.fail_at(shape.size(), "not such an integer", kExpected);
     }
     shape.push_back(static_cast<std::size_t>(number));
   }
   return shape;
 }
 
-/// Shape, axis, dtype and order, and the view that they make.
+// Shape, axis, dtype and order, and the view that they make.
 View read_array(Cache& cache, const json::Document& document) {
   const json::Field shape = document.field("shape");
   cache.shape = read_shape(shape);
   const json::Field dtype = document.field("dtype");
-  constexpr std::string_view expected_dtype = "a dtype like \"float32\"";
-  const auto parsed = parse_dtype_name(dtype.string(expected_dtype));
-  if (!parsed) dtype.fail(expected_dtype);
+  constexpr std::string_view kExpectedDtype = "a dtype like \"float32\"";
+  const auto parsed = parse_dtype_name(dtype.string(kExpectedDtype));
+  if (!parsed) dtype.fail(kExpectedDtype);
   cache.dtype = *parsed;
   if (!is_addressable(cache.shape, cache.dtype)) shape.fail("the shape of an array");
   const json::Field order = document.field("memory_order");
-  constexpr std::string_view expected_order = "\"C\" or \"F\"";
-  const std::string& order_text = order.string(expected_order);
-  if (order_text != "C" && order_text != "F") order.fail(expected_order);
+  constexpr std::string_view kExpectedOrder = "\"C\" or \"F\"";
+  const std::string& order_text = order.string(kExpectedOrder);
+  if (order_text != "C" && order_text != "F") order.fail(kExpectedOrder);
   cache.order = order_text == "C" ? Order::c : Order::fortran;
   const json::Field axis = document.field("axis");
   const auto rank = static_cast<std::int64_t>(cache.shape.size());
@@ -80,7 +81,7 @@ void read_batch(Cache& cache, const json::Document& document, std::string_view f
                 const View& view) {
   BatchStatistics batch = read_batch_statistics(document, file, view.channel);
   if (batch.sums.count != view.m()) {
-    document.field("count").fail(std::to_string(view.m()) + ", the values a channel of shape " +
+    document.field("count").fail(std::to_string(view.m()) + ", the values per channel of shape " +
                                  shape_text(cache.shape));
   }
   cache.mean = std::move(batch.mean);
@@ -92,38 +93,25 @@ void read_running(Cache& cache, const json::Document& document, std::string_view
                   const View& view) {
   for (const std::string_view key : {"count", "sum", "sum_squares"}) {
     if (document.has(key)) {
-      throw input_error(file, "has \"" + std::string(key) + "\", which mode \"test\" has not");
+      throw input_error(file,
+                        "has \"" + std::string(key) + "\", which mode \"test\" does not have");
     }
   }
   cache.mean = read_channels(document, "mean", view.channel);
   cache.var = read_channels(document, "var", view.channel);
-  const auto negative =
-      std::find_if(cache.var.begin(), cache.var.end(), [](double v) { return v < 0; });
-  if (negative != cache.var.end()) {
-    document.field("var").fail_at(static_cast<std::size_t>(negative - cache.var.begin()),
-                                  json::number_text(*negative), "an array of numbers >= 0");
-  }
-}
-
-std::string list_text(const std::vector<std::size_t>& values) {
-  std::string text = "[";
-  for (const std::size_t value : values) {
-    if (text.size() > 1) text.append(", ");
-    text.append(std::to_string(value));
-  }
-  return text.append("]");
+  require_variances(document.field("var"), cache.var);
 }
 
 }  // namespace
 
 std::string format_cache(const Cache& cache) {
-  Members members = {{"mode", json::string_text(name(cache.mode))},
-                     {"axis", std::to_string(cache.axis)},
-                     {"shape", list_text(cache.shape)},
-                     {"dtype", json::string_text(name(cache.dtype))},
-                     {"memory_order", cache.order == Order::c ? "\"C\"" : "\"F\""},
-                     {"eps", json::number_text(cache.eps)},
-                     {"gamma", json::numbers_text(cache.gamma)}};
+  json::Members members = {{"mode", json::string_text(name(cache.mode))},
+                           {"axis", std::to_string(cache.axis)},
+                           {"shape", json::integers_text(cache.shape)},
+                           {"dtype", json::string_text(name(cache.dtype))},
+                           {"memory_order", cache.order == Order::c ? "\"C\"" : "\"F\""},
+                           {"eps", json::number_text(cache.eps)},
+                           {"gamma", json::numbers_text(cache.gamma)}};
   if (cache.sums) {
     append_batch_statistics(members, *cache.sums, cache.mean, cache.var);
   } else {
@@ -136,13 +124,11 @@ std::string format_cache(const Cache& cache) {
 
 Cache parse_cache(std::string_view text, std::string_view file) {
   const json::Document document(text, file);
-  document.require_known(keys);
+  document.require_known(kKeys);
   Cache cache;
   cache.mode = json::choose<Mode>(document.field("mode"));
   const View view = read_array(cache, document);
-  const json::Field eps = document.field("eps");
-  cache.eps = eps.number("a number > 0");
-  if (!(cache.eps > 0)) eps.fail("a number > 0");
+  cache.eps = read_eps(document.field("eps"));
   cache.gamma = read_channels(document, "gamma", view.channel);
   if (cache.mode == Mode::train) {
     read_batch(cache, document, file, view);

@@ -1,14 +1,12 @@
 #include "io/documents/json.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
 
+#include "io/documents/json_text.hpp"
 #include "io/error.hpp"
 #include "io/nearest.hpp"
 
@@ -16,11 +14,11 @@ namespace bn::io::json {
 
 namespace {
 
-constexpr std::size_t max_depth = 64;
-constexpr std::size_t shown = 40;  // of what was found, in a message
+constexpr std::size_t kMaxDepth = 64;
+constexpr std::size_t kMaxShown = 40;  // of what was found, in a message
 
-/// Collects the members of the one object. Throws out of the parser at the first thing that is not
-/// allowed, so that neither depth nor length of a hostile text costs more than reading it.
+// Collects the members of the one object. Throws out of the parser at the first thing that is not
+// allowed, so that neither depth nor length of a hostile text costs more than reading it.
 class Collector {
  public:
   Collector(std::string_view file, std::vector<std::pair<std::string, Value>>& members)
@@ -71,7 +69,7 @@ class Collector {
   bool key(std::string& name) {
     Frame& frame = frames_.back();
     if (!frame.keys.insert(name).second) {
-      throw input_error(file_, "key \"" + printable(name, shown) + "\" is given twice");
+      throw input_error(file_, "key \"" + printable(name, kMaxShown) + "\" is given twice");
     }
     if (frames_.size() == 1) {
       members_.emplace_back(std::move(name), Value());
@@ -91,7 +89,7 @@ class Collector {
     std::string_view what = exception.what();
     // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
     what.remove_prefix(std::min(what.find("] ") + 2, what.size()));
-    throw input_error(file_, "is no valid JSON: " + printable(what, 300));
+    throw input_error(file_, "is not valid JSON: " + printable(what, 300));
   }
 
  private:
@@ -103,7 +101,7 @@ class Collector {
 
   [[nodiscard]] bool in_flat_array() const { return frames_.size() == 2 && !frames_[1].object; }
 
-  /// The member that a value belongs to, its text ready to be continued.
+  // The member that a value belongs to, its text ready to be continued.
   Value& begin_value(Kind kind) {
     if (frames_.empty()) {
       throw input_error(file_, "is valid JSON, but has to be an object: {\"key\": value, ...}");
@@ -130,8 +128,8 @@ class Collector {
 
   bool open(Kind kind, char bracket) {
     begin_value(kind).text.push_back(bracket);
-    if (frames_.size() == max_depth) {
-      throw input_error(file_, "is nested deeper than " + std::to_string(max_depth) + " levels");
+    if (frames_.size() == kMaxDepth) {
+      throw input_error(file_, "is nested deeper than " + std::to_string(kMaxDepth) + " levels");
     }
     frames_.push_back({.object = kind == Kind::object, .empty = true, .keys = {}});
     return true;
@@ -149,7 +147,7 @@ class Collector {
 };
 
 std::string describe(const Value& value) {
-  const std::string text = printable(value.text, shown);
+  const std::string text = printable(value.text, kMaxShown);
   switch (value.kind) {
     case Kind::null:
       return "null";
@@ -195,7 +193,7 @@ const std::string& Field::string(std::string_view expected) const {
 const std::vector<double>& Field::numbers(std::string_view expected) const {
   if (value_.kind != Kind::array) fail(expected);
   if (value_.numbers.size() < value_.elements) {
-    fail_at(value_.numbers.size(), "no number", expected);
+    fail_at(value_.numbers.size(), "not a number", expected);
   }
   return value_.numbers;
 }
@@ -203,7 +201,7 @@ const std::vector<double>& Field::numbers(std::string_view expected) const {
 const std::vector<std::string>& Field::strings(std::string_view expected) const {
   if (value_.kind != Kind::array) fail(expected);
   if (value_.strings.size() < value_.elements) {
-    fail_at(value_.strings.size(), "no string", expected);
+    fail_at(value_.strings.size(), "not a string", expected);
   }
   return value_.strings;
 }
@@ -226,7 +224,7 @@ Document::Document(std::string_view text, std::string_view file) : file_(file) {
     throw input_error(file, "begins with a byte order mark; JSON in UTF-8 without one is needed");
   }
   if (text.find('\0') != std::string_view::npos) {
-    throw input_error(file, "is no valid JSON: it has a NUL byte");
+    throw input_error(file, "is not valid JSON: it has a NUL byte");
   }
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     throw input_error(file, "is empty, but has to be a JSON object");
@@ -238,7 +236,7 @@ Document::Document(std::string_view text, std::string_view file) : file_(file) {
 void Document::require_known(std::span<const std::string_view> keys) const {
   for (const auto& [key, value] : members_) {
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
-    throw input_error(file_, "unknown key \"" + printable(key, shown) +
+    throw input_error(file_, "unknown key \"" + printable(key, kMaxShown) +
                                  "\"; the nearest valid key is \"" +
                                  std::string(nearest(key, keys).word) + "\"");
   }
@@ -256,46 +254,6 @@ Field Document::field(std::string_view key) const {
     throw input_error(file_, "key \"" + std::string(key) + "\" is missing");
   }
   return {file_, found->first, found->second};
-}
-
-std::string number_text(double value) {
-  if (!std::isfinite(value)) throw std::invalid_argument("JSON has finite numbers only");
-  std::array<char, 32> buffer{};
-  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  std::string text(buffer.data(), result.ptr);
-  if (text.find_first_of(".e") == std::string::npos) text.append(".0");
-  return text;
-}
-
-std::string numbers_text(std::span<const double> values) {
-  std::string text = "[";
-  for (const double value : values) {
-    if (text.size() > 1) text.append(", ");
-    text.append(number_text(value));
-  }
-  return text.append("]");
-}
-
-std::string string_text(std::string_view value) {
-  return nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-std::string strings_text(std::span<const std::string> values) {
-  std::string text = "[";
-  for (const std::string& value : values) {
-    if (text.size() > 1) text.append(", ");
-    text.append(string_text(value));
-  }
-  return text.append("]");
-}
-
-std::string object_text(std::span<const std::pair<std::string, std::string>> members) {
-  std::string text = "{";
-  for (const auto& [key, value] : members) {
-    text.append(text.size() > 1 ? ",\n  " : "\n  ");
-    text.append(string_text(key)).append(": ").append(value);
-  }
-  return text.append("\n}\n");
 }
 
 }  // namespace bn::io::json

@@ -1,5 +1,5 @@
-// Strict JSON for small schemas: one object whose values are scalars and flat arrays, or are kept
-// as they are. What the state, the cache and PART files have in common.
+// Strict reading of JSON for small schemas: one object whose values are scalars and flat arrays, or
+// are kept as they are.
 #pragma once
 
 #include <cstddef>
@@ -92,15 +92,5 @@ class Document {
   std::string file_;
   std::vector<std::pair<std::string, Value>> members_;
 };
-
-/// Writing. The shortest text that reads back as the same double, always with a point or an
-/// exponent, since "-0" would lose its sign. Finite values only.
-[[nodiscard]] std::string number_text(double value);
-[[nodiscard]] std::string numbers_text(std::span<const double> values);
-[[nodiscard]] std::string string_text(std::string_view value);
-[[nodiscard]] std::string strings_text(std::span<const std::string> values);
-
-/// One key a line, values as given.
-[[nodiscard]] std::string object_text(std::span<const std::pair<std::string, std::string>> members);
 
 }  // namespace bn::io::json

@@ -6,27 +6,28 @@
 
 #include "io/documents/batch_statistics.hpp"
 #include "io/documents/json.hpp"
+#include "io/documents/json_text.hpp"
 #include "io/files/input_file.hpp"
 
 namespace bn::io {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> keys = {"channels", "count", "mean",
-                                                  "var",      "sum",   "sum_squares"};
+constexpr std::array<std::string_view, 6> kKeys = {"channels", "count", "mean",
+                                                   "var",      "sum",   "sum_squares"};
 
 }  // namespace
 
 std::string format_part(const Sums& sums) {
   const Statistics exact = sums.count == 0 ? Statistics() : statistics(sums);
-  Members members = {{"channels", std::to_string(sums.sum.size())}};
+  json::Members members = {{"channels", std::to_string(sums.sum.size())}};
   append_batch_statistics(members, sums, exact.mean, exact.var);
   return json::object_text(members);
 }
 
 Sums parse_part(std::string_view text, std::string_view file) {
   const json::Document document(text, file);
-  document.require_known(keys);
+  document.require_known(kKeys);
   const std::uint64_t channels = document.field("channels").unsigned_integer("an integer >= 0");
   return read_batch_statistics(document, file, channels).sums;
 }

@@ -4,58 +4,41 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
-#include <initializer_list>
 
 #include "io/arrays/reader.hpp"
+#include "io/documents/fields.hpp"
 #include "io/documents/json.hpp"
+#include "io/documents/json_text.hpp"
 #include "io/error.hpp"
 
 namespace bn::io {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> keys = {
+constexpr std::array<std::string_view, 12> kKeys = {
     "mode",  "axis", "eps",          "momentum",    "momentum_weights",    "running_var_estimator",
     "gamma", "beta", "running_mean", "running_var", "num_batches_tracked", "metadata"};
 
 // The largest count whose reciprocal is still the double that NumPy would use.
-constexpr std::uint64_t max_batches = std::uint64_t{1} << 53U;
+constexpr std::uint64_t kMaxBatches = std::uint64_t{1} << 53U;
 
 std::optional<double> parse_momentum(const json::Field& field) {
-  constexpr std::string_view expected = "a number in [0, 1], or null for the cumulative average";
+  constexpr std::string_view kExpected = "a number in [0, 1], or null for the cumulative average";
   if (field.value().kind == json::Kind::null) return std::nullopt;
-  const double value = field.number(expected);
-  if (!(value >= 0 && value <= 1)) field.fail(expected);
+  const double value = field.number(kExpected);
+  if (!(value >= 0 && value <= 1)) field.fail(kExpected);
   return value;
 }
 
-double parse_eps(const json::Field& field) {
-  constexpr std::string_view expected = "a number > 0";
-  const double value = field.number(expected);
-  if (!(value > 0)) field.fail(expected);
-  return value;
-}
-
-std::vector<double> parse_variances(const json::Field& field) {
-  constexpr std::string_view expected = "an array of numbers >= 0";
-  const std::vector<double>& values = field.numbers(expected);
-  const auto negative = std::find_if(values.begin(), values.end(), [](double v) { return v < 0; });
-  if (negative != values.end()) {
-    field.fail_at(static_cast<std::size_t>(negative - values.begin()), json::number_text(*negative),
-                  expected);
-  }
-  return values;
-}
-
-/// gamma or beta: values, or the path of a .npy file.
+// gamma or beta: values, or the path of a .npy file.
 void parse_parameter(const json::Field& field, std::optional<std::vector<double>>& values,
                      std::optional<std::string>& file) {
-  constexpr std::string_view expected = "an array of numbers or the path of a .npy file";
+  constexpr std::string_view kExpected = "an array of numbers or the path of a .npy file";
   if (field.value().kind == json::Kind::string) {
-    file = field.string(expected);
-    if (file->empty() || file->find('\0') != std::string::npos) field.fail(expected);
+    file = field.string(kExpected);
+    if (file->empty() || file->find('\0') != std::string::npos) field.fail(kExpected);
   } else {
-    values = field.numbers(expected);
+    values = field.numbers(kExpected);
   }
 }
 
@@ -65,7 +48,7 @@ void parse_member(State& state, std::string_view key, const json::Field& field) 
   } else if (key == "axis") {
     state.axis = field.integer("an integer");
   } else if (key == "eps") {
-    state.eps = parse_eps(field);
+    state.eps = read_eps(field);
   } else if (key == "momentum") {
     state.momentum.value = parse_momentum(field);
   } else if (key == "momentum_weights") {
@@ -79,11 +62,12 @@ void parse_member(State& state, std::string_view key, const json::Field& field) 
   } else if (key == "running_mean") {
     state.running_mean = field.numbers("an array of numbers");
   } else if (key == "running_var") {
-    state.running_var = parse_variances(field);
+    state.running_var = field.numbers(kVariances);
+    require_variances(field, *state.running_var);
   } else if (key == "num_batches_tracked") {
-    constexpr std::string_view expected = "an integer from 0 to 2^53";
-    state.num_batches_tracked = field.unsigned_integer(expected);
-    if (state.num_batches_tracked > max_batches) field.fail(expected);
+    constexpr std::string_view kExpected = "an integer from 0 to 2^53";
+    state.num_batches_tracked = field.unsigned_integer(kExpected);
+    if (state.num_batches_tracked > kMaxBatches) field.fail(kExpected);
   }
 }
 
@@ -99,10 +83,6 @@ std::array<NamedArray, 4> arrays(const State& state) {
            {"running_var", &state.running_var}}};
 }
 
-std::string count_text(std::size_t count) {
-  return std::to_string(count) + (count == 1 ? " value" : " values");
-}
-
 void require_equal_lengths(const State& state, std::string_view file) {
   const NamedArray* first = nullptr;
   const auto all = arrays(state);
@@ -111,10 +91,10 @@ void require_equal_lengths(const State& state, std::string_view file) {
     if (first == nullptr) first = &array;
     if ((*array.values)->size() != (*first->values)->size()) {
       throw input_error(file, std::string(first->key) + " has " +
-                                  count_text((*first->values)->size()) + ", but " +
+                                  count_text((*first->values)->size(), "value") + ", but " +
                                   std::string(array.key) + " has " +
                                   std::to_string((*array.values)->size()) +
-                                  "; every array has to have one value a channel");
+                                  "; every array has to have one value per channel");
     }
   }
 }
@@ -127,14 +107,10 @@ std::filesystem::path directory_of(const std::string& path) {
 std::vector<double> read_parameter(std::string_view key, const std::string& reference,
                                    const std::string& path, std::string_view file) {
   try {
-    std::vector<double> values = read_vector((directory_of(path) / reference).string());
-    const auto bad =
-        std::find_if(values.begin(), values.end(), [](double v) { return !std::isfinite(v); });
-    if (bad == values.end()) return values;
-    throw input_error(printable(reference), "value " + std::to_string(bad - values.begin()) +
-                                                " is not finite, but has to be");
+    return read_vector((directory_of(path) / reference).string());
   } catch (const Error& error) {
-    throw Error(error.kind(), std::string(file) + ": " + std::string(key) + ": " + error.what());
+    throw Error(error.kind(), std::string(file) + ": " + std::string(key) + ": " + error.what(),
+                error.cause());
   }
 }
 
@@ -169,14 +145,15 @@ std::optional<std::size_t> State::channels() const {
 void State::require_channels(std::size_t channels, std::string_view what_has_how_many) const {
   for (const NamedArray& array : arrays(*this)) {
     if (!array.values->has_value() || (*array.values)->size() == channels) continue;
-    throw input_error(path, std::string(array.key) + " has " + count_text((*array.values)->size()) +
-                                ", but " + std::string(what_has_how_many));
+    throw input_error(path, std::string(array.key) + " has " +
+                                count_text((*array.values)->size(), "value") + ", but " +
+                                std::string(what_has_how_many));
   }
 }
 
 State parse_state(std::string_view text, std::string_view file) {
   const json::Document document(text, file);
-  document.require_known(keys);
+  document.require_known(kKeys);
   State state;
   for (const auto& [key, value] : document.members()) {
     parse_member(state, key, json::Field(file, key, value));
@@ -243,7 +220,7 @@ RunningStatistics running_statistics(const State& state, std::size_t channels) {
 void set_running_statistics(State& state, const RunningStatistics& running) {
   require_finite(state, "running_mean", running.running_mean);
   require_finite(state, "running_var", running.running_var);
-  if (running.num_batches_tracked > max_batches) {
+  if (running.num_batches_tracked > kMaxBatches) {
     throw input_error(state.path, "num_batches_tracked has reached 2^53; set it back");
   }
   state.running_mean = running.running_mean;

@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "bn/conventions.hpp"
 #include "bn/running_statistics.hpp"
+#include "io/documents/json_text.hpp"
 #include "io/files/input_file.hpp"
 
 namespace bn::io {
@@ -36,7 +36,7 @@ struct State {
 
   /// The keys in the file's order, each with the JSON text of its value, numbers as they were
   /// written. This is what format_state() writes.
-  std::vector<std::pair<std::string, std::string>> document;
+  json::Members document;
 
   /// The length of the arrays, which all have the same; none without arrays.
   [[nodiscard]] std::optional<std::size_t> channels() const;
@@ -60,7 +60,7 @@ struct State {
 [[nodiscard]] State read_state(const InputFile& file, const std::string& path,
                                const State* before = nullptr);
 
-/// One key a line, in the order of `document`; parse_state() gives the same state again.
+/// One key per line, in the order of `document`; parse_state() gives the same state again.
 [[nodiscard]] std::string format_state(const State& state);
 
 /// Makes `document` spell every key out that has a value: the state of `bn init`.
@@ -73,7 +73,7 @@ void move_references(State& state, const std::string& path);
 /// The running statistics, zeros where the state has none.
 [[nodiscard]] RunningStatistics running_statistics(const State& state, std::size_t channels);
 /// Replaces them, in `document` too. Throws Error (input) for values that the file cannot
-/// hold: no finite numbers, a count over 2^53.
+/// hold: what is not finite, a count over 2^53.
 void set_running_statistics(State& state, const RunningStatistics& running);
 
 }  // namespace bn::io

@@ -22,21 +22,22 @@ std::string seconds_text(std::chrono::duration<double> duration) {
   return buffer.data();
 }
 
-/// Waits for the lock by asking again and again: a blocking flock() could only be ended by a
-/// signal, and those belong to the program.
+// Waits for the lock by asking again and again: a blocking flock() could only be ended by a
+// signal, and those belong to the program.
 void lock(const InputFile& file, Clock::time_point start, std::chrono::duration<double> timeout) {
-  constexpr std::chrono::milliseconds longest_pause{20};
+  constexpr std::chrono::milliseconds kMaxPause{20};
   std::chrono::milliseconds pause{1};
   while (::flock(file.fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
     if (errno != EWOULDBLOCK) throw system_error(file.name, "cannot lock", errno);
     if (Clock::now() - start >= timeout) {
-      throw system_error(file.name, "is still locked by another process after " +
-                                        seconds_text(timeout) +
-                                        " s; run again later, or wait longer with --lock-timeout");
+      throw system_error(file.name,
+                         "is still locked by another process after " + seconds_text(timeout) +
+                             " s; run again later",
+                         Cause::locked);
     }
     std::this_thread::sleep_for(pause);
-    pause = std::min(pause * 2, longest_pause);
+    pause = std::min(pause * 2, kMaxPause);
   }
 }
 

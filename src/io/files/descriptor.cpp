@@ -1,30 +1,23 @@
 #include "io/files/descriptor.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <memory>
-#include <string>
-
 #include "io/error.hpp"
-#include "io/files/temporary.hpp"
 
 namespace bn::io {
 
 namespace {
 
-/// Waits until a descriptor that does not block is ready, so that nobody has to care whether its
-/// other users made it so.
+// Waits until a descriptor that does not block is ready, so that nobody has to care whether its
+// other users made it so.
 void wait_for(int fd, short events) {
   pollfd request{.fd = fd, .events = events, .revents = 0};
   uninterrupted([&] { return ::poll(&request, 1, -1); });
 }
 
-/// Calls `transfer(done)`, which returns the bytes moved beyond the first `done`, until `size` are
-/// or it returns 0.
+// Calls `transfer(done)`, which returns the bytes moved beyond the first `done`, until `size` are
+// or it returns 0.
 template <class Transfer>
 std::size_t transfer_fully(int fd, short events, std::size_t size, std::string_view file,
                            std::string_view action, Transfer transfer) {
@@ -92,25 +85,6 @@ void pwrite_fully(int fd, std::span<const std::byte> bytes, std::uint64_t offset
                         static_cast<off_t>(offset + done));
       });
   require_all(written, bytes.size(), file);
-}
-
-Descriptor open_unnamed_file() {
-  const char* variable = std::getenv("TMPDIR");
-  const std::string directory = variable != nullptr && *variable != '\0' ? variable : "/tmp";
-  Descriptor unnamed(uninterrupted(
-      [&] { return ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); }));
-  if (unnamed) return unnamed;
-  if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) {
-    throw system_error(directory, "cannot create a temporary file", errno);
-  }
-  // A file system without O_TMPFILE: a named file, whose name goes away at once.
-  const Descriptor parent(
-      uninterrupted([&] { return ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }));
-  if (!parent) throw system_error(directory, "cannot open", errno);
-  const Temporary named(parent.get(), 0600, directory);
-  Descriptor file(::fcntl(named.fd(), F_DUPFD_CLOEXEC, 3));
-  if (!file) throw system_error(directory, "cannot create a temporary file", errno);
-  return file;
 }
 
 }  // namespace bn::io

@@ -47,7 +47,4 @@ void write_fully(int fd, std::span<const std::byte> bytes, std::string_view file
 void pwrite_fully(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
                   std::string_view file);
 
-/// A file without a name in $TMPDIR or /tmp, gone when it is closed. Throws Error (system).
-[[nodiscard]] Descriptor open_unnamed_file();
-
 }  // namespace bn::io

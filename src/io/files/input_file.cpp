@@ -15,8 +15,8 @@ namespace bn::io {
 
 namespace {
 
-constexpr std::size_t text_limit = std::size_t{4} << 30U;
-constexpr std::size_t text_block = std::size_t{64} << 10U;
+constexpr std::size_t kMaxTextBytes = std::size_t{4} << 30U;
+constexpr std::size_t kTextBlockBytes = std::size_t{64} << 10U;
 
 }  // namespace
 
@@ -35,6 +35,11 @@ InputFile open_input(const std::string& path) {
   if (::fstat(file.fd, &file.status) != 0) throw system_error(file.name, "cannot examine", errno);
   if (S_ISDIR(file.status.st_mode)) throw system_error(file.name, "is a directory, not a file");
   if (::isatty(file.fd) == 1) throw usage_error(file.name, "is a terminal; give a file or a pipe");
+  if (file.regular() && !file.owned) {
+    const off_t offset = ::lseek(file.fd, 0, SEEK_CUR);
+    if (offset < 0) throw system_error(file.name, "cannot seek", errno);
+    file.begin = static_cast<std::uint64_t>(offset);
+  }
   return file;
 }
 
@@ -44,15 +49,15 @@ std::string read_text(const InputFile& file) {
     const std::size_t size = text.size();
     // A regular file is read in one go, and one byte more tells that it has ended.
     const auto claimed = file.regular() ? static_cast<std::size_t>(file.status.st_size) : 0;
-    const std::size_t room = claimed > size ? claimed - size + 1 : text_block;
-    if (size + room > text_limit) throw input_error(file.name, "is larger than 4 GiB");
+    const std::size_t room = claimed > size ? claimed - size + 1 : kTextBlockBytes;
+    if (size + room > kMaxTextBytes) throw input_error(file.name, "is larger than 4 GiB");
     text.resize(size + room);
     const std::size_t got =
         read_fully(file.fd, std::as_writable_bytes(std::span(text).subspan(size)), file.name);
     text.resize(size + got);
     const std::size_t nul = std::string_view(text).find('\0', size);
     if (nul != std::string_view::npos) {
-      throw input_error(file.name, "is no text file: byte " + std::to_string(nul) +
+      throw input_error(file.name, "is not a text file: byte " + std::to_string(nul) +
                                        " is NUL (JSON in UTF-8 is needed)");
     }
     if (got < room) return text;

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <string>
 
 #include "io/files/descriptor.hpp"
@@ -14,8 +15,13 @@ struct InputFile {
   Descriptor owned;  ///< none for standard input
   int fd = -1;
   struct stat status {};
+  std::uint64_t begin = 0;  ///< where its content begins: standard input may stand within a file
 
   [[nodiscard]] bool regular() const { return S_ISREG(status.st_mode); }
+  /// Of the content, where regular().
+  [[nodiscard]] std::uint64_t size() const {
+    return static_cast<std::uint64_t>(status.st_size) - begin;
+  }
 };
 
 /// Opens `path`, "-" being standard input. Throws Error: system for what cannot be opened, a closed

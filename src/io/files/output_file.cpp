@@ -17,10 +17,10 @@ namespace bn::io {
 
 namespace {
 
-constexpr int max_links = 40;  // as the kernel
+constexpr int kMaxLinks = 40;  // as the kernel
 
-/// The descriptor that a path like /dev/stdout or /dev/fd/3 stands for. Such a path is not opened:
-/// where standard output is a file, that would replace the file and not write to it.
+// The descriptor that a path like /dev/stdout or /dev/fd/3 stands for. Such a path is not opened:
+// where standard output is a file, that would replace the file and not write to it.
 std::optional<int> named_descriptor(std::string_view path) {
   if (path == "-" || path == "/dev/stdout") return STDOUT_FILENO;
   if (path == "/dev/stderr") return STDERR_FILENO;
@@ -42,14 +42,14 @@ std::string directory_of(const std::string& path) {
 
 std::string base_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-/// The path without symbolic links at its end, whether or not it leads to a file. Links on the way
-/// are left to the kernel.
+// The path without symbolic links at its end, whether or not it leads to a file. Links on the way
+// are left to the kernel.
 std::string follow_links(std::string path, const std::string& name) {
   for (int followed = 0;; ++followed) {
     std::array<char, PATH_MAX> buffer{};
     const ssize_t length = ::readlink(path.c_str(), buffer.data(), buffer.size());
-    if (length < 0) return path;  // no link, or an error that stat() reports
-    if (followed == max_links) throw system_error(name, "cannot open", ELOOP);
+    if (length < 0) return path;  // not a link, or an error that stat() reports
+    if (followed == kMaxLinks) throw system_error(name, "cannot open", ELOOP);
     const std::string_view link(buffer.data(), static_cast<std::size_t>(length));
     path = link.starts_with('/') ? std::string(link) : directory_of(path).append("/").append(link);
   }
@@ -148,15 +148,15 @@ OutputFile::OutputFile(Target target, Existing existing)
 }
 
 Error OutputFile::already_exists() const {
-  return usage_error(target_.name, "exists already; --force replaces it");
+  return usage_error(target_.name, "exists already", Cause::already_exists);
 }
 
 int OutputFile::fd() const { return temporary_ ? temporary_->fd() : direct_.get(); }
 
 void OutputFile::allocate(std::uint64_t bytes) {
   if (sequential() || bytes == 0) return;
-  // fallocate, because posix_fallocate writes to every block where the file system has no such
-  // call.
+  // fallocate, because posix_fallocate writes to every block where the file system does not have
+  // such a call.
   const int result =
       uninterrupted([&] { return ::fallocate(fd(), 0, 0, static_cast<off_t>(bytes)); });
   if (result == 0 || errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL) return;

@@ -20,7 +20,7 @@ namespace bn::io {
 struct Target {
   std::string name;      ///< as messages call it
   std::string path;      ///< with no link at its end
-  bool direct = false;   ///< no regular file: written as it is, never replaced
+  bool direct = false;   ///< not a regular file: written as it is, never replaced
   int descriptor = -1;   ///< a direct one that is open already: standard output
   Descriptor directory;  ///< of any other
   std::string base;      ///< its name in the directory
@@ -38,8 +38,8 @@ struct Target {
 [[nodiscard]] Target resolve_target(const std::string& path);
 
 /// The content goes to a temporary file beside the target and gets the target's name at commit().
-/// Destroyed without a commit(), it leaves everything as it was. What is no regular file (a pipe, a
-/// device, standard output) is written directly and in order instead.
+/// Destroyed without a commit(), it leaves everything as it was. What is not a regular file (a
+/// pipe, a device, standard output) is written directly and in order instead.
 class OutputFile {
  public:
   enum class Existing : std::uint8_t { replace, refuse };

@@ -10,9 +10,9 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
-#include <cstring>
+#include <cstdlib>
 #include <stdexcept>
+#include <string_view>
 
 #include "io/error.hpp"
 
@@ -20,18 +20,18 @@ namespace bn::io {
 
 namespace {
 
-constexpr std::size_t slot_count = 16;
-constexpr std::array ending_signals = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+constexpr std::size_t kSlotCount = 16;
+constexpr std::array kEndingSignals = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 
-/// What the signal handler knows of one temporary file. Only `in_use` says whether the rest counts.
+// What the signal handler knows of one temporary file. Only `in_use` says whether the rest counts.
 struct Slot {
-  std::atomic<bool> taken = false;   ///< belongs to a Temporary
-  std::atomic<bool> in_use = false;  ///< the file may exist
+  std::atomic<bool> taken = false;   // belongs to a Temporary
+  std::atomic<bool> in_use = false;  // the file may exist
   int directory = -1;
   std::array<char, 24> name{};
 };
 
-std::array<Slot, slot_count> slots;
+std::array<Slot, kSlotCount> slots;
 
 // The handler may run on one thread while another creates a file. Either the creator sees `ending`
 // and does not create, or the handler sees `creating` and waits for the file to be there; both are
@@ -51,13 +51,13 @@ extern "C" void remove_temporaries_and_die(int signal_number) {
   ::raise(signal_number);
 }
 
-/// Between construction and destruction the handler waits; never returns once it has run.
+// Between construction and destruction the handler waits; never returns once it has run.
 class CreatingFile {
  public:
   CreatingFile() {
     sigset_t blocked;
     sigemptyset(&blocked);
-    for (const int signal_number : ending_signals) sigaddset(&blocked, signal_number);
+    for (const int signal_number : kEndingSignals) sigaddset(&blocked, signal_number);
     ::pthread_sigmask(SIG_BLOCK, &blocked, &before_);
     ++creating;
     if (ending) {
@@ -77,22 +77,22 @@ class CreatingFile {
 };
 
 std::size_t take_slot() {
-  for (std::size_t i = 0; i < slot_count; ++i) {
+  for (std::size_t i = 0; i < kSlotCount; ++i) {
     if (!slots.at(i).taken.exchange(true)) return i;
   }
   throw std::logic_error("too many temporary files at a time");
 }
 
-/// ".bn-" and 13 letters and digits: 65 random bits, and short enough for every file system.
+// ".bn-" and 13 letters and digits: 65 random bits, and short enough for every file system.
 std::array<char, 24> random_name() {
-  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz234567";
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz234567";
   std::array<unsigned char, 13> random{};
   if (uninterrupted([&] { return ::getrandom(random.data(), random.size(), 0); }) !=
       static_cast<ssize_t>(random.size())) {
     throw system_error("getrandom", "cannot name a temporary file", errno);
   }
   std::array<char, 24> name{'.', 'b', 'n', '-'};
-  for (std::size_t i = 0; i < random.size(); ++i) name.at(4 + i) = letters[random.at(i) % 32];
+  for (std::size_t i = 0; i < random.size(); ++i) name.at(4 + i) = kLetters[random.at(i) % 32];
   return name;
 }
 
@@ -111,7 +111,7 @@ void fill_closed_standard_descriptors() {
 void prepare_process() {
   fill_closed_standard_descriptors();
   ::signal(SIGXFSZ, SIG_IGN);
-  for (const int signal_number : ending_signals) {
+  for (const int signal_number : kEndingSignals) {
     struct sigaction before {};
     ::sigaction(signal_number, nullptr, &before);
     if (before.sa_handler == SIG_IGN) continue;
@@ -174,6 +174,25 @@ int Temporary::rename_to(const std::string& name, bool replace) {
   const int result = uninterrupted(
       [&] { return ::linkat(directory_, slot.name.data(), directory_, name.c_str(), 0); });
   return result == 0 ? 0 : errno;
+}
+
+Descriptor open_unnamed_file() {
+  const char* variable = std::getenv("TMPDIR");
+  const std::string directory = variable != nullptr && *variable != '\0' ? variable : "/tmp";
+  Descriptor unnamed(uninterrupted(
+      [&] { return ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); }));
+  if (unnamed) return unnamed;
+  if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) {
+    throw system_error(directory, "cannot create a temporary file", errno);
+  }
+  // A file system without O_TMPFILE: a named file, whose name goes away at once.
+  const Descriptor parent(
+      uninterrupted([&] { return ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }));
+  if (!parent) throw system_error(directory, "cannot open", errno);
+  const Temporary named(parent.get(), 0600, directory);
+  Descriptor file(::fcntl(named.fd(), F_DUPFD_CLOEXEC, 3));
+  if (!file) throw system_error(directory, "cannot create a temporary file", errno);
+  return file;
 }
 
 }  // namespace bn::io

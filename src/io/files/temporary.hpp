@@ -1,4 +1,4 @@
-// What must happen to temporary files and signals whatever becomes of the process.
+// Temporary files, and what must happen to them and to signals whatever becomes of the process.
 #pragma once
 
 #include <sys/types.h>
@@ -40,5 +40,8 @@ class Temporary {
   std::size_t slot_;
   Descriptor file_;
 };
+
+/// A file without a name in $TMPDIR or /tmp, gone when it is closed. Throws Error (system).
+[[nodiscard]] Descriptor open_unnamed_file();
 
 }  // namespace bn::io

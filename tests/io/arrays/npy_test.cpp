@@ -22,7 +22,7 @@ std::string file_of(const std::string& header) {
   return text + header;
 }
 
-ArrayHeader parse(const std::string& file) { return parse_npy_header("x.npy", bytes(file), {}); }
+ArrayHeader parse(const std::string& file) { return parse_npy_header("x.npy", bytes(file)); }
 
 ArrayHeader parse_dict(const std::string& header) { return parse(file_of(header)); }
 
@@ -63,7 +63,7 @@ TEST_CASE("Headers have the bytes that numpy.save writes, and are read back") {
       }
     }
     expected.order = canonical_order(expected.shape, order == "F" ? Order::fortran : Order::c);
-    REQUIRE(parse_npy_header("x.npy", bytes(file), file.size()) == expected);
+    REQUIRE(parse_npy_header("x.npy", bytes(file)) == expected);
     const std::size_t offset = npy_data_offset("x.npy", bytes(file));
     CHECK(file.size() == offset + expected.data_bytes());
     if (name.starts_with("v1")) CHECK(format_npy_header(expected) == file.substr(0, offset));
@@ -99,21 +99,11 @@ TEST_CASE("The byte order may be little, big, native or not applicable") {
   CHECK(parsed("<f8").order == Order::fortran);
 }
 
-TEST_CASE("An order that makes no difference is the C order") {
-  const auto order = [](const std::vector<std::size_t>& shape) {
-    return canonical_order(shape, Order::fortran);
-  };
-  CHECK(order({}) == Order::c);
-  CHECK(order({7}) == Order::c);
-  CHECK(order({1, 5, 1}) == Order::c);
-  CHECK(order({2, 0, 3}) == Order::c);
-  CHECK(order({2, 1, 3}) == Order::fortran);
-}
-
 TEST_CASE("An empty file and a file of another format are no arrays") {
   const auto error = [](const std::string& file) { return error_of([&] { return parse(file); }); };
   CHECK(error("") == "input: x.npy: is empty, but has to be a .npy array");
-  CHECK(error("PK\x03\x04") == "input: x.npy: is no .npy file: it does not begin with \\x93NUMPY");
+  CHECK(error("PK\x03\x04") ==
+        "input: x.npy: is not a .npy file: it does not begin with \\x93NUMPY");
 }
 
 TEST_CASE("A valid file cut at every byte of its header is an error") {
@@ -241,27 +231,4 @@ TEST_CASE("Dtypes that cannot be normalised are named") {
   for (const std::string descr : {"'<f'", "'<f4x'", "'<f99999999999'", "''", "'<'", "'<i3'"}) {
     CHECK(error_in_descr(descr) == "input: x.npy: dtype " + descr + remedy);
   }
-}
-
-TEST_CASE("The size of the file has to be that of header and data") {
-  const std::string file = file_of(dictionary);
-  const auto error = [&](std::uint64_t size) {
-    return error_of([&] { return parse_npy_header("x.npy", bytes(file), size); });
-  };
-  CHECK(error(file.size() + 24) == "nothing");
-  CHECK(error(file.size() + 23) ==
-        "input: x.npy: the file is cut short: expected 91 bytes, got 90 (float32 (2, 3) and a "
-        "header of 67)");
-  CHECK(error(file.size() + 25) ==
-        "input: x.npy: something follows the data: expected 91 bytes, got 92 (float32 (2, 3) and a "
-        "header of 67)");
-}
-
-TEST_CASE("Shapes are written as Python does, dtypes are known by NumPy's names") {
-  CHECK(shape_text(std::vector<std::size_t>{}) == "()");
-  CHECK(shape_text(std::vector<std::size_t>{3}) == "(3,)");
-  CHECK(shape_text(std::vector<std::size_t>{2, 3}) == "(2, 3)");
-  CHECK(parse_dtype_name("float16") == Dtype::float16);
-  CHECK(parse_dtype_name("uint64") == Dtype::uint64);
-  CHECK_FALSE(parse_dtype_name("bool"));
 }

@@ -9,6 +9,7 @@
 #include <limits>
 #include <thread>
 
+#include "io/arrays/npy.hpp"
 #include "support.hpp"
 
 using namespace bn;
@@ -327,26 +328,25 @@ TEST_CASE("A vector of any dtype is read as doubles") {
   CHECK(read(npy<std::int8_t>({1}, {-128})) == std::vector<double>{-128});
   CHECK(read(npy<std::uint64_t>({1}, {std::uint64_t{1} << 63U})) == std::vector<double>{0x1p63});
   CHECK(read(npy<float>({0}, {})).empty());
-  const std::vector<double> halves =
-      read(npy<float16>({6}, {{0x3C00}, {0xC000}, {0x0001}, {0x7BFF}, {0x7C00}, {0x8400}}));
-  CHECK(halves == std::vector<double>{1, -2, 0x1p-24, 65504,
-                                      std::numeric_limits<double>::infinity(), -0x1p-14});
-  CHECK(std::isnan(read(npy<float16>({1}, {{0x7E00}})).front()));
+  CHECK(read(npy<float16>({5}, {{0x3C00}, {0xC000}, {0x0001}, {0x7BFF}, {0x8400}})) ==
+        std::vector<double>{1, -2, 0x1p-24, 65504, -0x1p-14});
   write_file("v.npy", npy<float>({1, 2}, counting(2)));
   CHECK(error_of([] { static_cast<void>(read_vector("v.npy")); }) ==
-        "input: v.npy: has shape (1, 2), but one value a channel is needed: (C,)");
+        "input: v.npy: has shape (1, 2), but one value per channel is needed: (C,)");
 }
 
-TEST_CASE("JSON and arrays are told apart by their first byte") {
+TEST_CASE("A vector has finite values only, and none below 0 where it is asked for such") {
   const Directory directory;
-  write_file("a", npy<float>({1, 2}, counting(2)));
-  write_file("b", "{}");
-  write_file("c", "\n {}");
-  write_file("d", "");
-  CHECK(file_kind("a") == FileKind::array);
-  CHECK(file_kind("b") == FileKind::json);
-  CHECK(file_kind("c") == FileKind::json);
-  CHECK(file_kind("d") == FileKind::array);
-  CHECK(file_kind("-") == FileKind::array);
-  CHECK(file_kind("missing") == FileKind::array);
+  const auto error = [](const std::string& file, Sign sign) {
+    write_file("v.npy", file);
+    return error_of([&] { return read_vector("v.npy", sign); });
+  };
+  CHECK(error(npy<float16>({2}, {{0x3C00}, {0x7E00}}), Sign::any) ==
+        "input: v.npy: value 1 is nan, but has to be finite");
+  CHECK(error(npy<float16>({1}, {{0xFC00}}), Sign::any) ==
+        "input: v.npy: value 0 is -inf, but has to be finite");
+  CHECK(error(npy<double>({2}, {0.5, -0.5}), Sign::any) == "nothing");
+  CHECK(error(npy<double>({2}, {0.5, -0.5}), Sign::not_negative) ==
+        "input: v.npy: value 1 is -0.5, but has to be finite and at least 0");
+  CHECK(error(npy<double>({1}, {-0.0}), Sign::not_negative) == "nothing");
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "io/arrays/npy.hpp"
 #include "support.hpp"
 
 using namespace bn;

@@ -79,7 +79,7 @@ TEST_CASE("A cache of test mode has the running statistics and no sums") {
   CHECK(error_with("[0.25, 0.0]", "[0.25, -1]", text) ==
         "input: c.json: var[1] is -1.0, but var has to be an array of numbers >= 0");
   CHECK(error_with("\"gamma\"", "\"count\": 2, \"gamma\"", text) ==
-        "input: c.json: has \"count\", which mode \"test\" has not");
+        "input: c.json: has \"count\", which mode \"test\" does not have");
 }
 
 TEST_CASE("A cache of an empty batch has no statistics") {
@@ -102,7 +102,7 @@ TEST_CASE("Every member of a cache is checked") {
   const std::string shape = "an array of at least 2 and at most 64 integers >= 0";
   CHECK(error_with("[2, 2]", "[2]") == input("shape is an array of 1, but has to be " + shape));
   CHECK(error_with("[2, 2]", "[2, 2.5]") ==
-        input("shape[1] is no such integer, but shape has to be " + shape));
+        input("shape[1] is not such an integer, but shape has to be " + shape));
   CHECK(error_with("[2, 2]", "[1e15, 1e15]") ==
         input("shape is an array of 2, but has to be the shape of an array"));
   CHECK(error_with("float32", "float8") ==
@@ -111,7 +111,7 @@ TEST_CASE("Every member of a cache is checked") {
         input("memory_order is the string \"c\", but has to be \"C\" or \"F\""));
   CHECK(error_with("1e-05", "0") == input("eps is the number 0, but has to be a number > 0"));
   CHECK(error_with("[1.0, 0.1]", "[1.0]") ==
-        input("gamma is an array of 1, but has to be an array of 2 numbers, one a channel"));
+        input("gamma is an array of 1, but has to be an array of 2 numbers, one per channel"));
   CHECK(error_with("\"mean\": [1.5, 4.0],", "") == input("key \"mean\" is missing"));
   CHECK(error_with("\"eps\"", "\"epsilon\"") ==
         input("unknown key \"epsilon\"; the nearest valid key is \"eps\""));
@@ -122,10 +122,11 @@ TEST_CASE("Every member of a cache is checked") {
   CHECK(error_with("0xfedcba9876543210", "0xFEDCBA9876543210") != "nothing");
 }
 
-TEST_CASE("The count of a cache is the values a channel of its shape") {
-  CHECK(error_with("[2, 2]", "[3, 2]") ==
-        "input: c.json: count is the number 2, but has to be 3, the values a channel of shape (3, "
-        "2)");
+TEST_CASE("The count of a cache is the values per channel of its shape") {
+  CHECK(
+      error_with("[2, 2]", "[3, 2]") ==
+      "input: c.json: count is the number 2, but has to be 3, the values per channel of shape (3, "
+      "2)");
 }
 
 TEST_CASE("Statistics of a cache that its exact sums contradict are an error") {

@@ -64,9 +64,9 @@ TEST_CASE("A value of another kind is named together with its key") {
   const Document document =
       parse(R"({"a": [1, "2"], "b": ["1", 2], "c": 1.0, "d": -1, "e": 9223372036854775808})");
   CHECK(error_of([&] { return document.field("a").numbers("numbers"); }) ==
-        "input: s.json: a[1] is no number, but a has to be numbers");
+        "input: s.json: a[1] is not a number, but a has to be numbers");
   CHECK(error_of([&] { return document.field("b").strings("strings"); }) ==
-        "input: s.json: b[1] is no string, but b has to be strings");
+        "input: s.json: b[1] is not a string, but b has to be strings");
   CHECK(error_of([&] { return document.field("c").integer("an integer"); }) ==
         "input: s.json: c is the number 1.0, but has to be an integer");
   CHECK(error_of([&] { return document.field("d").unsigned_integer("a count"); }) ==
@@ -80,15 +80,15 @@ TEST_CASE("Nothing but one object is a document") {
   CHECK(error_in("") == "input: s.json: is empty, but has to be a JSON object");
   CHECK(error_in(" \n\t") == "input: s.json: is empty, but has to be a JSON object");
   CHECK(error_in(std::string_view("\0\0", 2)) ==
-        "input: s.json: is no valid JSON: it has a NUL byte");
+        "input: s.json: is not valid JSON: it has a NUL byte");
   CHECK(error_in(std::string_view("{}\0{", 4)) ==
-        "input: s.json: is no valid JSON: it has a NUL byte");
+        "input: s.json: is not valid JSON: it has a NUL byte");
   const std::string no_object =
       "input: s.json: is valid JSON, but has to be an object: {\"key\": value, ...}";
   CHECK(error_in("[]") == no_object);
   CHECK(error_in("5") == no_object);
-  CHECK(error_in("{} {}").starts_with("input: s.json: is no valid JSON: parse error at line 1, "));
-  CHECK(error_in("{\"a\": 1} x").starts_with("input: s.json: is no valid JSON"));
+  CHECK(error_in("{} {}").starts_with("input: s.json: is not valid JSON: parse error at line 1, "));
+  CHECK(error_in("{\"a\": 1} x").starts_with("input: s.json: is not valid JSON"));
   CHECK(error_in("\xEF\xBB\xBF{}") ==
         "input: s.json: begins with a byte order mark; JSON in UTF-8 without one is needed");
   CHECK(error_in("\xFF\xFE{").starts_with("input: s.json: begins with a byte order mark"));
@@ -112,7 +112,7 @@ TEST_CASE("Numbers that no finite double is are errors") {
   for (const std::string value :
        {"NaN", "Infinity", "-Infinity", "1e999", "-1e999", "0x10", "+1", "01", ".5", "1."}) {
     CAPTURE(value);
-    CHECK(error_in("{\"a\": " + value + "}").starts_with("input: s.json: is no valid JSON: "));
+    CHECK(error_in("{\"a\": " + value + "}").starts_with("input: s.json: is not valid JSON: "));
   }
   CHECK(error_in("{\"a\": " + std::string(400, '9') + "}") != "nothing");
 }
@@ -128,21 +128,4 @@ TEST_CASE("An unknown key is answered with the nearest valid one") {
   CHECK(error_of([&] { return parse(R"({"momentun": 1})").require_known(keys); }) ==
         "input: s.json: unknown key \"momentun\"; the nearest valid key is \"momentum\"");
   CHECK(error_of([&] { return parse(R"({"gamma": 1})").require_known(keys); }) == "nothing");
-}
-
-TEST_CASE("Numbers are written as short as reading them back allows, and as no integers") {
-  CHECK(number_text(0.1) == "0.1");
-  CHECK(number_text(1) == "1.0");
-  CHECK(number_text(-0.0) == "-0.0");
-  CHECK(number_text(5e-324) == "5e-324");
-  CHECK(number_text(1e300) == "1e+300");
-  CHECK_THROWS_AS(number_text(std::numeric_limits<double>::infinity()), std::invalid_argument);
-  CHECK(numbers_text(std::vector<double>{1, 2.5}) == "[1.0, 2.5]");
-  CHECK(numbers_text({}) == "[]");
-  CHECK(strings_text(std::vector<std::string>{"a", "\""}) == R"(["a", "\""])");
-}
-
-TEST_CASE("A document is written with one key a line") {
-  const std::vector<std::pair<std::string, std::string>> members = {{"a", "1"}, {"b", "[2, 3]"}};
-  CHECK(object_text(members) == "{\n  \"a\": 1,\n  \"b\": [2, 3]\n}\n");
 }

@@ -48,7 +48,7 @@ TEST_CASE("A part of no values has null for its statistics") {
 
 TEST_CASE("Every member of a part is checked") {
   const auto input = [](const std::string& message) { return "input: p.json: " + message; };
-  const std::string exact = "an array of 2 exact numbers like \"0x1a2bp-149\", one a channel";
+  const std::string exact = "an array of 2 exact numbers like \"0x1a2bp-149\", one per channel";
   CHECK(error_with("\"channels\": 2", "\"channels\": 2.0") ==
         input("channels is the number 2.0, but has to be an integer >= 0"));
   CHECK(error_with("\"channels\": 2", "\"channels\": 3") != "nothing");
@@ -57,10 +57,10 @@ TEST_CASE("Every member of a part is checked") {
   CHECK(error_with("\"0x3p1\"", "\"0x6p0\"") ==
         input("sum[0] is \"0x6p0\", but sum has to be " + exact));
   CHECK(error_with("\"0x7p1\"", "14") ==
-        input("sum_squares[0] is no string, but sum_squares has to be " + exact));
+        input("sum_squares[0] is not a string, but sum_squares has to be " + exact));
   CHECK(error_with("\"0x3p1\", ", "") == input("sum is an array of 1, but has to be " + exact));
   CHECK(error_with("[2.0, -0.125]", "[2.0]") ==
-        input("mean is an array of 1, but has to be an array of 2 numbers, one a channel"));
+        input("mean is an array of 1, but has to be an array of 2 numbers, one per channel"));
   CHECK(error_with("[2.0, -0.125]", "[2.5, -0.125]") ==
         input("mean[0] is 2.5, which is not what the exact sums give; the file has been altered "
               "and has to be made again"));

@@ -52,8 +52,8 @@ TEST_CASE("A lock that is not released in time is an error of the system") {
   const Holder holder;
   holder.stop();
   CHECK(error_of([] { const StateLock lock("s.json", 0.2s); }) ==
-        "system: s.json: is still locked by another process after 0.2 s; run again later, or wait "
-        "longer with --lock-timeout");
+        "system: s.json: is still locked by another process after 0.2 s; run again later");
+  CHECK(cause_of([] { const StateLock lock("s.json", 0s); }) == Cause::locked);
 }
 
 TEST_CASE("When the holder is killed the next one goes on at once") {

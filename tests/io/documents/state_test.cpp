@@ -132,7 +132,8 @@ TEST_CASE("A value of the wrong type is an error for every key") {
           "input: s.json: " + key + " is an object, but has to be " + expected);
   }
   CHECK(error_in(R"({"gamma": [1, "2"]})") ==
-        "input: s.json: gamma[1] is no number, but gamma has to be an array of numbers or the path "
+        "input: s.json: gamma[1] is not a number, but gamma has to be an array of numbers or the "
+        "path "
         "of a .npy file");
 }
 
@@ -164,7 +165,7 @@ TEST_CASE("A misspelt key is never ignored") {
 TEST_CASE("Arrays of different lengths are an error") {
   CHECK(error_in(R"({"gamma": [1, 2], "running_mean": [1]})") ==
         "input: s.json: gamma has 2 values, but running_mean has 1; every array has to have one "
-        "value a channel");
+        "value per channel");
   State state = parse(R"({"gamma": [1, 2, 3, 4]})");
   state.path = "s.json";
   CHECK(error_of([&] {
@@ -189,7 +190,7 @@ TEST_CASE("gamma and beta may lie in .npy files beside the state") {
         }).starts_with("input: d/s.json: gamma has 3 values"));
   write_file("d/g.npy", vector_file({1, std::nan("")}));
   CHECK(error_of([] { return read_state("d/s.json"); }) ==
-        "input: d/s.json: gamma: g.npy: value 1 is not finite, but has to be");
+        "input: d/s.json: gamma: d/g.npy: value 1 is nan, but has to be finite");
   std::filesystem::remove("d/g.npy");
   CHECK(error_of([] { return read_state("d/s.json"); }) ==
         "system: d/s.json: gamma: d/g.npy: cannot open: No such file or directory");
@@ -216,7 +217,7 @@ TEST_CASE("A state file that cannot be read is an error of the system") {
         "system: s.json: cannot open: No such file or directory");
   CHECK(error_of([] { return read_state("d"); }) == "system: d: is a directory, not a file");
   CHECK(error_of([] { return read_state("/dev/zero"); }) ==
-        "input: /dev/zero: is no text file: byte 0 is NUL (JSON in UTF-8 is needed)");
+        "input: /dev/zero: is not a text file: byte 0 is NUL (JSON in UTF-8 is needed)");
 }
 
 TEST_CASE("Spelling a state out writes every key in the order of the schema") {

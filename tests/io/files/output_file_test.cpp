@@ -116,8 +116,8 @@ TEST_CASE("Read-only files and directories are refused to ordinary users") {
       const OutputFile file(resolve_target(path));
     });
   };
-  CHECK(exited_with(as_nobody("f"), 4));
-  CHECK(exited_with(as_nobody("d/y"), 4));
+  CHECK(threw(as_nobody("f"), ErrorKind::system));
+  CHECK(threw(as_nobody("d/y"), ErrorKind::system));
   CHECK(read_file("f") == "old");
 }
 
@@ -128,8 +128,9 @@ TEST_CASE("An existing file can be refused, also when it appears while the run g
   file.append("late");
   file.finish(false);
   write_file("y", "first");
-  CHECK(error_of([&] { file.commit(); }) == "usage: y: exists already; --force replaces it");
-  CHECK(error_of([&] { return open(); }) == "usage: y: exists already; --force replaces it");
+  CHECK(error_of([&] { file.commit(); }) == "usage: y: exists already");
+  CHECK(error_of([&] { return open(); }) == "usage: y: exists already");
+  CHECK(cause_of([&] { return open(); }) == Cause::already_exists);
   CHECK(read_file("y") == "first");
 }
 
@@ -169,34 +170,34 @@ TEST_CASE("Standard output is written where it stands, by every name it has") {
 TEST_CASE("With standard output closed nothing lands in another file through descriptor 1") {
   const Directory directory;
   write_file("victim", "precious");
-  CHECK(exited_with(status_of_child([] {
-                      ::close(1);
-                      prepare_process();
-                      const int next = ::open("victim", O_RDWR);
-                      if (next == 1) ::_exit(98);
-                      OutputFile file(resolve_target("-"));
-                      file.append("lost");
-                    }),
-                    4));
+  CHECK(threw(status_of_child([] {
+                ::close(1);
+                prepare_process();
+                const int next = ::open("victim", O_RDWR);
+                if (next == 1) ::_exit(98);
+                OutputFile file(resolve_target("-"));
+                file.append("lost");
+              }),
+              ErrorKind::system));
   CHECK(read_file("victim") == "precious");
-  CHECK(exited_with(status_of_child([] {
-                      ::close(1);
-                      const OutputFile file(resolve_target("-"));
-                    }),
-                    4));
+  CHECK(threw(status_of_child([] {
+                ::close(1);
+                const OutputFile file(resolve_target("-"));
+              }),
+              ErrorKind::system));
 }
 
 TEST_CASE("A file beyond the size limit is an error and no signal") {
   const Directory directory;
-  CHECK(exited_with(status_of_child([] {
-                      prepare_process();
-                      const rlimit limit{.rlim_cur = 1000, .rlim_max = 1000};
-                      ::setrlimit(RLIMIT_FSIZE, &limit);
-                      OutputFile file(resolve_target("y"));
-                      const std::string text(2000, 'x');
-                      file.append(text);
-                    }),
-                    4));
+  CHECK(threw(status_of_child([] {
+                prepare_process();
+                const rlimit limit{.rlim_cur = 1000, .rlim_max = 1000};
+                ::setrlimit(RLIMIT_FSIZE, &limit);
+                OutputFile file(resolve_target("y"));
+                const std::string text(2000, 'x');
+                file.append(text);
+              }),
+              ErrorKind::system));
   CHECK(Directory::names().empty());
 }
 

@@ -149,3 +149,26 @@ TEST_CASE("A directory that takes no files is named in the message") {
           const Temporary file(parent.get(), 0600, "y");
         }).starts_with("system: y: cannot create a temporary file beside it: "));
 }
+
+TEST_CASE("An unnamed file lies in $TMPDIR, where nobody sees it") {
+  const Directory directory;
+  CHECK(exited_with(status_of_child([] {
+                      ::setenv("TMPDIR", ".", 1);
+                      const Descriptor file = open_unnamed_file();
+                      if (!Directory::names().empty()) ::_exit(98);
+                      struct stat here {};
+                      struct stat there {};
+                      if (::stat(".", &here) != 0 || ::fstat(file.get(), &there) != 0) ::_exit(97);
+                      if (here.st_dev != there.st_dev || there.st_nlink != 0) ::_exit(96);
+                      if (::write(file.get(), "x", 1) != 1) ::_exit(95);
+                    }),
+                    0));
+  CHECK(exited_with(status_of_child([] {
+                      ::setenv("TMPDIR", "none", 1);
+                      const std::string error = error_of([] { return open_unnamed_file(); });
+                      if (!error.starts_with("system: none: cannot create a temporary file")) {
+                        ::_exit(98);
+                      }
+                    }),
+                    0));
+}

@@ -1,0 +1,54 @@
+#include "io/arrays/stored_array.hpp"
+
+#include "io/arrays/npy.hpp"
+#include "support.hpp"
+
+using namespace bn;
+using namespace bn::io;
+using namespace bn::io::test;
+
+namespace {
+
+StoredArray find(const std::string& content) {
+  write_file("x.npy", content);
+  return find_array(open_input("x.npy"));
+}
+
+}  // namespace
+
+TEST_CASE("An array is found behind its header") {
+  const Directory directory;
+  ArrayHeader header;
+  header.shape = {2, 3};
+  const std::string text = format_npy_header(header);
+  const StoredArray found = find(text + std::string(24, 'x'));
+  CHECK(found.header == header);
+  CHECK(found.offset == text.size());
+}
+
+TEST_CASE("The size of the file has to be that of header and data") {
+  const Directory directory;
+  const std::string dictionary = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}";
+  const std::string head = std::string("\x93NUMPY\x01\x00\x39\x00", 10) + dictionary;
+  const auto error = [&](std::size_t data) {
+    return error_of([&] { return find(head + std::string(data, 'x')); });
+  };
+  CHECK(error(24) == "nothing");
+  CHECK(error(23) ==
+        "input: x.npy: the file is cut short: expected 91 bytes, got 90 (float32 (2, 3) and a "
+        "header of 67)");
+  CHECK(error(25) ==
+        "input: x.npy: something follows the data: expected 91 bytes, got 92 (float32 (2, 3) and a "
+        "header of 67)");
+}
+
+TEST_CASE("A file that is cut within the header is told so") {
+  const Directory directory;
+  const std::string text = format_npy_header({});
+  CHECK(error_of([&] {
+          return find(text.substr(0, 11));
+        }).starts_with("input: x.npy: ends within its .npy header"));
+  CHECK(error_of([&] {
+          return find(text.substr(0, 100));
+        }).starts_with("input: x.npy: ends within its .npy header: expected 128 bytes, got 100"));
+}

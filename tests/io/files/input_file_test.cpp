@@ -1,0 +1,83 @@
+#include "io/files/input_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <string>
+
+#include "support.hpp"
+
+using namespace bn::io;
+using namespace bn::io::test;
+
+TEST_CASE("A file is opened under a name that messages can show") {
+  const Directory directory;
+  write_file("a\nb", "text");
+  const InputFile file = open_input("a\nb");
+  CHECK(file.name == "a\\nb");
+  CHECK(file.regular());
+  CHECK(file.begin == 0);
+  CHECK(file.size() == 4);
+  CHECK(read_text(file) == "text");
+}
+
+TEST_CASE("Standard input begins where it stands, and stays open") {
+  const Directory directory;
+  write_file("f", "beforetext");
+  CHECK(exited_with(status_of_child([] {
+                      const int fd = ::open("f", O_RDONLY);
+                      ::lseek(fd, 6, SEEK_SET);
+                      ::dup2(fd, 0);
+                      {
+                        const InputFile file = open_input("-");
+                        if (file.name != "standard input") ::_exit(98);
+                        if (file.begin != 6 || file.size() != 4) ::_exit(97);
+                        if (read_text(file) != "text") ::_exit(96);
+                      }
+                      if (::fcntl(0, F_GETFD) == -1) ::_exit(95);
+                    }),
+                    0));
+}
+
+TEST_CASE("A closed standard input is an error, and not whatever file gets its number") {
+  CHECK(threw(status_of_child([] {
+                ::close(0);
+                static_cast<void>(open_input("-"));
+              }),
+              ErrorKind::system));
+  CHECK(threw(status_of_child([] {
+                ::close(0);
+                if (::open("/", O_PATH) != 0) ::_exit(98);  // as prepare_process() leaves it
+                static_cast<void>(open_input("-"));
+              }),
+              ErrorKind::system));
+}
+
+TEST_CASE("What cannot be read is an error of the system") {
+  const Directory directory;
+  ::mkdir("d", 0700);
+  CHECK(error_of([] { return open_input("none"); }) ==
+        "system: none: cannot open: No such file or directory");
+  CHECK(error_of([] { return open_input("d"); }) == "system: d: is a directory, not a file");
+}
+
+TEST_CASE("Text is read to its end, however long it has become and whatever it comes through") {
+  const Directory directory;
+  const std::string text(200000, 'x');
+  write_file("f", text);
+  CHECK(read_text(open_input("f")) == text);
+  const InputFile growing = open_input("f");
+  write_file("f", text + text);
+  CHECK(read_text(growing) == text + text);
+  CHECK(read_text(open_input("/dev/null")).empty());
+}
+
+TEST_CASE("A NUL byte ends the reading, even of what has no end") {
+  const Directory directory;
+  write_file("f", std::string("ab\0cd", 5));
+  CHECK(error_of([] { return read_text(open_input("f")); }) ==
+        "input: f: is not a text file: byte 2 is NUL (JSON in UTF-8 is needed)");
+  CHECK(error_of([] {
+          return read_text(open_input("/dev/zero"));
+        }).starts_with("input: /dev/zero: is not a text file: byte 0 is NUL"));
+}
