@@ -276,7 +276,7 @@ class DevicesTest(FilesTest):
         self.assertTrue(stat.S_ISCHR(os.stat(null).st_mode))
         self.assertEqual(self.read("state.json"), self.new_state)
 
-    def test_case_65_the_null_device_is_no_array(self):
+    def test_case_65_the_null_device_is_not_an_array(self):
         self.fails(BAD_INPUT, "forward", "/dev/null", "--state", "state.json", "-o", "y.npy", mentions="/dev/null")
         self.fails(BAD_INPUT, "forward", "-", "--state", "state.json", "-o", "y.npy", stdin=subprocess.DEVNULL)
 

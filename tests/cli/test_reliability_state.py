@@ -101,7 +101,7 @@ class StateTest(BnTest):
                 message = self.refused(self.text(**{key: "[1.0, %s]" % text}), ["state.json", key])
                 self.assertTrue(name in message or "number" in message, message)
 
-    def test_case_35_a_state_that_is_no_object_is_refused(self):
+    def test_case_35_a_state_that_is_not_an_object_is_refused(self):
         for text in ("[]", "1", "null", '"text"', "[%s]" % self.text()):
             self.refused(text)
 
