@@ -154,13 +154,14 @@ class BnTest(unittest.TestCase):
             if before:
                 before()
 
+        if limits or before:
+            more["preexec_fn"] = prepare  # takes a fork of Python, several times as slow as without
         environment = dict(os.environ, **(env or {}))
         feed = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
         more.setdefault("stdout", subprocess.PIPE)
         more.setdefault("timeout", 120)
         more.setdefault("cwd", self.dir)
-        done = subprocess.run(command, stderr=subprocess.PIPE, env=environment,
-                              preexec_fn=prepare, **feed, **more)
+        done = subprocess.run(command, stderr=subprocess.PIPE, env=environment, **feed, **more)
         return Run(done.returncode, done.stdout if done.stdout is not None else b"", done.stderr)
 
     def bn(self, *arguments, program=None, prefix=(), **more):
