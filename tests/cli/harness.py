@@ -275,7 +275,9 @@ class BnTest(unittest.TestCase):
                                 os.path.join(HERE, "shim.c"), "-ldl"], check=True)
                 import atexit
                 atexit.register(os.unlink, library)
-        return dict({"LD_PRELOAD": library}, **{k: str(v) for k, v in settings.items()})
+        # Its folder apart: a space ends a name in LD_PRELOAD.
+        folder, name = os.path.split(os.path.abspath(library))
+        return dict({"LD_PRELOAD": name, "LD_LIBRARY_PATH": folder}, **{k: str(v) for k, v in settings.items()})
 
 
 def died_of(returncode):

@@ -21,7 +21,8 @@ class Namespace:
             reason = self.process.communicate()[1].decode("utf-8", "replace").splitlines()
             test.skip("no mount namespace: " + (reason or ["no message"])[0])
         pid = str(self.process.pid)
-        self.prefix = ["nsenter", "-t", pid, "-m", "sh", "-c", 'cd "$0" && exec "$@"', test.dir]
+        # -r: entering a mount namespace alone leaves a chroot.
+        self.prefix = ["nsenter", "-t", pid, "-m", "-r", "sh", "-c", 'cd "$0" && exec "$@"', test.dir]
         if os.geteuid() != 0:
             self.prefix[3:3] = ["-U", "--preserve-credentials"]
         self.root = "/proc/%s/root%s" % (pid, test.dir)
