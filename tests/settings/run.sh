@@ -2,7 +2,7 @@
 # Runs tests/run.sh and samples/quickstart.sh in settings that a machine may have and a developer's
 # has not, one after the other; says of each how it went, how long it took and what was skipped, and
 # of those that cannot be made here why. Fails if a setting fails, skips anything but what it is bound
-# to, or skips nothing where it should have.
+# to, or skips nothing where it should have; with BN_SKIP_IS_FAILURE=1 also if one cannot be made.
 #
 #   tests/settings/run.sh [WORD...]                    only settings with one of the words in their names
 #   TESTS='^(cli|io)' tests/settings/run.sh terminal   only these tests, as in tests/run.sh
@@ -13,6 +13,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 words=("$@")
+strict=${BN_SKIP_IS_FAILURE:-}
 unset BN BUILD BN_SKIP_IS_FAILURE
 
 work=$(mktemp -d -p /var/tmp bn-settings-XXXXXX)
@@ -40,11 +41,16 @@ report() {  # OUTCOME SECONDS NAME
   printf '%-9s %4d s  %s\n' "$@"
 }
 
+cannot_be_made() {  # NAME REASON
+  printf 'cannot be made here: %s: %s\n' "$@"
+  if [ -n "$strict" ]; then failures=$((failures + 1)); fi
+}
+
 can_be_made() {  # NAME COMMAND...
   local name=$1
   shift
   (cd "$checkout" && "$@" true) >"$work/log" 2>&1 && return
-  printf 'cannot be made here: %s: %s\n' "$name" "$(head -1 "$work/log")"
+  cannot_be_made "$name" "$(head -1 "$work/log")"
   return 1
 }
 
@@ -105,9 +111,13 @@ with_mounts() {  # SCRIPT COMMAND...: in a mount namespace in which the script h
 
 without_a_terminal() { with_mounts 'mount -t tmpfs -o size=64k none /dev/pts' "$@"; }
 
-without_unshare() { /usr/bin/python3 "$root/tests/settings/without.py" unshare "$@"; }
+without_unshare() { /usr/bin/python3 tests/settings/without.py unshare "$@"; }
 
-without_ptrace() { /usr/bin/python3 "$root/tests/settings/without.py" ptrace "$@"; }
+without_ptrace() { /usr/bin/python3 tests/settings/without.py ptrace "$@"; }
+
+as_nobody_without_unshare() {
+  as_nobody /usr/bin/python3 tests/settings/without.py unshare "$@"
+}
 
 with_umask_077() { (umask 077 && "$@"); }
 
@@ -195,7 +205,7 @@ passes "with a /dev/shm of 64 MB" "" with_a_small_dev_shm
 passes "without ptrace, so that strace cannot trace" "strace may not trace" without_ptrace
 passes "without namespaces, as root in a container" "$not_there" without_unshare
 passes "as an ordinary user" "" as_nobody
-passes "without namespaces, as an ordinary user" "$not_there" as_nobody without_unshare
+passes "without namespaces, as an ordinary user" "$not_there" as_nobody_without_unshare
 passes "not on Debian, nothing missing" "" without_debian ""
 refuses "not on Debian, cmake missing" '^packages: not Debian, .* cmake \(program cmake\)$' \
   without_debian cmake
@@ -204,7 +214,7 @@ in_bare_debian() {
   local name="on a bare Debian 12" user=65533
   wanted "$name" || return 0
   if ! make_debian >"$work/log" 2>&1; then
-    printf 'cannot be made here: %s: %s\n' "$name" "$(tail -1 "$work/log")"
+    cannot_be_made "$name" "$(tail -1 "$work/log")"
     return
   fi
   passes "$name, as root without sudo" "" in_debian 0
