@@ -9,6 +9,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${BUILD:-$root/build}
+unset "${!PYTHON@}"  # PYTHONUNBUFFERED, for one, makes what fails for others work
 
 "$root/tests/packages.sh" strace locales
 echo "build: $build"

@@ -14,7 +14,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 words=("$@")
 strict=${BN_SKIP_IS_FAILURE:-}
-unset BN BUILD BN_SKIP_IS_FAILURE
+unset BN BUILD BN_SKIP_IS_FAILURE "${!PYTHON@}"
 
 work=$(mktemp -d -p /var/tmp bn-settings-XXXXXX)
 trap 'rm -rf "$work"' EXIT
