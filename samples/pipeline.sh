@@ -16,7 +16,9 @@ gzip -dc photos.npy.gz | "$bn" forward - --state state.json --mode test -o - |
   "$python" -c '
 import io, sys, numpy as np
 y = np.load(io.BytesIO(sys.stdin.buffer.read()))
-np.save(sys.stdout.buffer, y.clip(-1, 1))' | "$bn" stats - -o -
+clipped = io.BytesIO()  # np.save itself asks for a position in its file, which a pipe has not
+np.save(clipped, y.clip(-1, 1))
+sys.stdout.buffer.write(clipped.getvalue())' | "$bn" stats - -o -
 
 # The pipe gives the same bytes as files do.
 "$bn" forward "$samples/photos.npy" --state state.json --mode test -o y.npy

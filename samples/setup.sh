@@ -17,7 +17,7 @@ cd "$work"
 # Says what is done, then does it.
 run() {
   printf '\n$ bn'
-  printf ' %s' "${@//$samples\//}"
+  printf ' %s' "${@//"$samples"\//}"
   printf '\n'
   "$bn" "$@"
 }

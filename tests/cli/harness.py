@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import pty
 import resource
 import shutil
 import signal
@@ -40,6 +41,9 @@ class Run:
 
     def lines(self):
         return self.stderr.splitlines()
+
+    def first_line(self):
+        return (self.lines() or ["no message, exit code %d" % self.returncode])[0]
 
 
 def snapshot(directory):
@@ -154,13 +158,14 @@ class BnTest(unittest.TestCase):
             if before:
                 before()
 
+        if limits or before:
+            more["preexec_fn"] = prepare  # takes a fork of Python, several times as slow as without
         environment = dict(os.environ, **(env or {}))
         feed = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin}
         more.setdefault("stdout", subprocess.PIPE)
         more.setdefault("timeout", 120)
         more.setdefault("cwd", self.dir)
-        done = subprocess.run(command, stderr=subprocess.PIPE, env=environment,
-                              preexec_fn=prepare, **feed, **more)
+        done = subprocess.run(command, stderr=subprocess.PIPE, env=environment, **feed, **more)
         return Run(done.returncode, done.stdout if done.stdout is not None else b"", done.stderr)
 
     def bn(self, *arguments, program=None, prefix=(), **more):
@@ -203,13 +208,36 @@ class BnTest(unittest.TestCase):
     def skip(self, reason):
         if os.environ.get("BN_SKIP_IS_FAILURE", "") not in ("", "0"):
             self.fail("would be skipped: " + reason)
-        print("skipped: %s: %s" % (self.id(), reason), flush=True)
+        print("\nskipped: %s: %s" % (self.id(), reason), flush=True)
         self.skipTest(reason)
 
     def need(self, *programs):
         for program in programs:
             if not shutil.which(program):
                 self.skip("%s is not installed" % program)
+
+    def need_strace(self):
+        """strace that is allowed to trace: some containers forbid ptrace."""
+        self.need("strace")
+        self.need_no_sanitizer("it makes hundreds of system calls of its own")
+        run = self.run_program(["strace", "-qq", "-o", os.devnull, "true"])
+        if run.returncode != 0:
+            self.skip("strace may not trace here: " + run.first_line())
+
+    def terminal(self):
+        """The descriptor of a terminal that nobody types at."""
+        try:
+            leader, follower = pty.openpty()
+        except OSError as error:
+            self.skip("no terminal can be opened (is devpts mounted on /dev/pts?): %s" % error)
+        self.addCleanup(os.close, leader)
+        self.addCleanup(os.close, follower)
+        return follower
+
+    def need_space(self, size):
+        status = os.statvfs(self.dir)
+        if status.f_bavail * status.f_frsize < size:
+            self.skip("less than %d MiB free in %s" % (size >> 20, os.path.dirname(self.dir)))
 
     def need_no_sanitizer(self, why):
         if SANITIZED:
@@ -228,7 +256,12 @@ class BnTest(unittest.TestCase):
             os.chown(path, NOBODY, NOBODY)
             for name in directories + files:
                 os.chown(os.path.join(path, name), NOBODY, NOBODY, follow_symlinks=False)
-        return ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY, "--clear-groups"], program
+        prefix = ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY, "--clear-groups"]
+        # The path to the temporary directory may be closed to others, and root may be one in name only.
+        run = self.run_program([*prefix, program, "--version"])
+        if run.returncode != DONE:
+            self.skip("bn cannot be run as another user in %s: %s" % (self.dir, run.first_line()))
+        return prefix, program
 
     def preload(self, **settings):
         """The environment in which tests/cli/shim.c stands between bn and the C library."""
@@ -242,7 +275,9 @@ class BnTest(unittest.TestCase):
                                 os.path.join(HERE, "shim.c"), "-ldl"], check=True)
                 import atexit
                 atexit.register(os.unlink, library)
-        return dict({"LD_PRELOAD": library}, **{k: str(v) for k, v in settings.items()})
+        # Its folder apart: a space ends a name in LD_PRELOAD.
+        folder, name = os.path.split(os.path.abspath(library))
+        return dict({"LD_PRELOAD": name, "LD_LIBRARY_PATH": folder}, **{k: str(v) for k, v in settings.items()})
 
 
 def died_of(returncode):

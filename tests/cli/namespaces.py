@@ -11,17 +11,18 @@ class Namespace:
     """
 
     def __init__(self, test, setup):
-        test.need("unshare", "nsenter")
+        test.need("unshare", "nsenter", "mount")
         unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
         self.process = subprocess.Popen(
-            [*unshare, "sh", "-c", setup + "\necho ready; read line", "sh", test.dir],
+            [*unshare, "sh", "-ec", setup + "\necho ready; read line", "sh", test.dir],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         test.addCleanup(self.close)
         if self.process.stdout.readline() != b"ready\n":
-            reason = self.process.communicate()[1].decode().strip()
-            test.skip("no mount namespace: " + reason)
+            reason = self.process.communicate()[1].decode("utf-8", "replace").splitlines()
+            test.skip("no mount namespace: " + (reason or ["no message"])[0])
         pid = str(self.process.pid)
-        self.prefix = ["nsenter", "-t", pid, "-m", "sh", "-c", 'cd "$0" && exec "$@"', test.dir]
+        # -r: entering a mount namespace alone leaves a chroot.
+        self.prefix = ["nsenter", "-t", pid, "-m", "-r", "sh", "-c", 'cd "$0" && exec "$@"', test.dir]
         if os.geteuid() != 0:
             self.prefix[3:3] = ["-U", "--preserve-credentials"]
         self.root = "/proc/%s/root%s" % (pid, test.dir)

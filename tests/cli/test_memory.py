@@ -23,6 +23,7 @@ class Memory(BnTest):
     def setUp(self):
         super().setUp()
         self.need_no_sanitizer("its shadow is private memory, too")
+        self.need_space(5 * BYTES)
 
     def large(self, name, shape, dtype="<f4"):
         """A file of zeros but for its beginning and its end."""
@@ -40,7 +41,8 @@ class Memory(BnTest):
         return name
 
     def limits(self, channels, threads=THREADS):
-        return [(resource.RLIMIT_DATA, 64 * MIB + (4096 * channels + STACK) * threads)]
+        return [(resource.RLIMIT_STACK, STACK),
+                (resource.RLIMIT_DATA, 64 * MIB + (4096 * channels + STACK) * threads)]
 
     def check(self, shape, axis=1, dtype="<f4", threads=THREADS):
         channels = shape[axis]

@@ -101,7 +101,7 @@ class NpyTest(BnTest):
             for version in ((1, 0), (2, 0)):
                 self.refused(npy(self.header(), self.x.tobytes(), version, length))
 
-    def test_case_08_a_header_length_that_is_no_multiple_of_16_is_accepted(self):
+    def test_case_08_a_header_length_that_is_not_a_multiple_of_16_is_accepted(self):
         for padding in range(17):
             self.accepted(self.header()[:-1] + " " * padding + "\n")
 
@@ -142,7 +142,7 @@ class NpyTest(BnTest):
         for text in ("x", "{}", ", ", "}", "\n#", " 1"):
             self.refused(npy(self.header()[:-1] + text + "\n", self.x.tobytes()))
 
-    def test_case_15_a_shape_that_is_no_tuple_is_refused(self):
+    def test_case_15_a_shape_that_is_not_a_tuple_is_refused(self):
         for shape in ("[8, 3]", "24", "(24)", "'(8, 3)'", "None", "{8, 3}", "(8, 3", "8, 3", "((8, 3),)", "(8 3)",
                       "(8,, 3)", "(,)", "(8, '3')", "(8, None)", ""):
             self.refused(npy(self.header(shape=shape), self.x.tobytes()))
@@ -151,7 +151,7 @@ class NpyTest(BnTest):
         for shape in ("(-8, 3)", "(8, -3)", "(-8, -3)"):
             self.refused(npy(self.header(shape=shape), self.x.tobytes()))
 
-    def test_case_17_dimensions_that_are_no_plain_integers_are_refused(self):
+    def test_case_17_dimensions_that_are_not_plain_integers_are_refused(self):
         for dimension in ("True", "8.0", "0x8", "8e0", "1e3", "0b1000", "08", "8_0", "+8", "8j", "'8'"):
             self.refused(npy(self.header(shape="(%s, 3)" % dimension), self.x.tobytes()))
 

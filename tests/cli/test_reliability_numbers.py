@@ -116,7 +116,7 @@ class NumbersTest(BnTest):
             for c, beta in enumerate(STATE["beta"]):
                 self.assertEqual(set(y[:, c].ravel().tolist()), {beta})
 
-    def test_case_50_one_value_a_channel_is_refused_in_train_mode_only(self):
+    def test_case_50_one_value_per_channel_is_refused_in_train_mode_only(self):
         for shape in ((1, 3), (1, 3, 1), (1, 3, 1, 1)):
             x = self.random.normal(0, 1, shape)
             self.save("x.npy", x)

@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import os
-import pty
 import re
 import resource
 import signal
@@ -253,18 +252,14 @@ class ResourcesTest(BnTest):
         self.fails(USAGE, "stats", "-", "-", "-o", "part.json", stdin=saved(self.x), mentions="standard input")
 
     def test_case_88_a_terminal_as_standard_input_does_not_hang(self):
-        leader, follower = pty.openpty()
-        try:
-            for arguments in (["forward", "-", "--state", "state.json", "-o", "y.npy"],
-                              ["backward", "dy.npy", "--x", "-", "--state", "state.json", "--dx", "dx.npy"],
-                              ["stats", "-", "-o", "part.json"]):
-                before = self.snapshot()
-                run = self.bn(*arguments, stdin=follower, timeout=20)
-                self.assertIn(run.returncode, (USAGE, SYSTEM))
-                self.check_failure(run, run.returncode, before, ["standard input", "terminal"])
-        finally:
-            os.close(leader)
-            os.close(follower)
+        terminal = self.terminal()
+        for arguments in (["forward", "-", "--state", "state.json", "-o", "y.npy"],
+                          ["backward", "dy.npy", "--x", "-", "--state", "state.json", "--dx", "dx.npy"],
+                          ["stats", "-", "-o", "part.json"]):
+            before = self.snapshot()
+            run = self.bn(*arguments, stdin=terminal, timeout=20)
+            self.assertIn(run.returncode, (USAGE, SYSTEM))
+            self.check_failure(run, run.returncode, before, ["standard input", "terminal"])
 
     def test_case_88_a_directory_as_standard_input_does_not_hang(self):
         descriptor = os.open(self.dir, os.O_RDONLY)

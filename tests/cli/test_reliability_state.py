@@ -101,7 +101,7 @@ class StateTest(BnTest):
                 message = self.refused(self.text(**{key: "[1.0, %s]" % text}), ["state.json", key])
                 self.assertTrue(name in message or "number" in message, message)
 
-    def test_case_35_a_state_that_is_no_object_is_refused(self):
+    def test_case_35_a_state_that_is_not_an_object_is_refused(self):
         for text in ("[]", "1", "null", '"text"', "[%s]" % self.text()):
             self.refused(text)
 
@@ -193,6 +193,8 @@ class StateTest(BnTest):
                 error = self.bn(*self.forward(), env=env)
                 self.assertEqual(error.returncode, BAD_INPUT)
         self.assertGreaterEqual(len(results), 3)
+        if len(results) == 3:
+            self.skip("a part of it: without localedef and de_DE there is no locale with a decimal comma")
 
     def locales(self):
         yield "C", None
@@ -200,7 +202,6 @@ class StateTest(BnTest):
         yield "no_SUCH.locale", None
         # One with a decimal comma and grouping, compiled here.
         if not shutil.which("localedef") or not os.path.exists("/usr/share/i18n/locales/de_DE"):
-            print("skipped: part of case 45: no localedef with de_DE to make a locale with a decimal comma")
             return
         folder = self.path("../" + os.path.basename(self.dir) + ".locales")
         os.mkdir(folder)
