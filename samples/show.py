@@ -3,7 +3,7 @@
     show.py NAMES LABEL=FILE...
 
 NAMES: of the channels, separated by commas. FILE: an array with the channels along axis 1 (its mean
-and variance are shown), an array of one value a channel, or a state file (its running statistics).
+and variance are shown), an array of one value per channel, or a state file (its running statistics).
 """
 
 import json

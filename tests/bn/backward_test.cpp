@@ -370,7 +370,7 @@ TEST_CASE("An empty batch has gradients of zero, with the forward pass's sums or
   REQUIRE(train({4, 0, 2}, none, none, Dtype::float32, Layer(0)).result.dgamma.empty());
 }
 
-TEST_CASE("One value a channel has no gradient in train mode") {
+TEST_CASE("One value per channel has no gradient in train mode") {
   const View view{1, 3, 1};
   const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
   REQUIRE_THROWS_AS(train(view, x, x, Dtype::float32, Layer(3)), bn::SingleValueError);

@@ -355,7 +355,7 @@ TEST_CASE("An empty batch and no channels give empty results") {
   }
 }
 
-TEST_CASE("One value a channel is an error in train mode and fine in test mode") {
+TEST_CASE("One value per channel is an error in train mode and fine in test mode") {
   const View view{1, 3, 1};
   const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
   const Layer layer(3);
