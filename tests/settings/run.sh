@@ -146,10 +146,11 @@ without_dev_shm() {
   mkdir -p "$work/dev"
   with_mounts "dev='$work/dev'"'
     mount -t tmpfs none "$dev"
-    for name in null zero full random urandom tty ptmx; do
+    for name in null zero full random urandom tty; do
       touch "$dev/$name"
       mount --bind "/dev/$name" "$dev/$name"
     done
+    mknod -m 666 "$dev/ptmx" c 5 2
     mkdir "$dev/pts"
     mount --bind /dev/pts "$dev/pts"
     ln -s /proc/self/fd "$dev/fd"
