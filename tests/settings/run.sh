@@ -41,6 +41,15 @@ report() {  # OUTCOME SECONDS NAME
   printf '%-9s %4d s  %s\n' "$@"
 }
 
+fail() {  # NAME: with what ctest printed of the tests that failed, and the end
+  failures=$((failures + 1))
+  report FAILED $((SECONDS - start)) "$1"
+  {
+    sed -n '/\*\*\*/,/^ *Start /p' "$work/log" | head -n 200
+    tail -n 25 "$work/log"
+  } | sed 's/^/    | /'
+}
+
 cannot_be_made() {  # NAME REASON
   printf 'cannot be made here: %s: %s\n' "$@"
   if [ -n "$strict" ]; then failures=$((failures + 1)); fi
@@ -68,12 +77,12 @@ passes() {  # NAME EXPRESSION COMMAND...
   elif [ -z "$skipped" ] || grep -qvE "$reasons" <<<"$skipped"; then
     outcome=FAILED
   fi
-  report $outcome $((SECONDS - start)) "$name"
-  [ -z "$skipped" ] || sed 's/^ */                  skipped: /' <<<"$skipped"
   if [ $outcome = FAILED ]; then
-    failures=$((failures + 1))
-    tail -n 40 "$work/log" | sed 's/^/    | /'
+    fail "$name"
+  else
+    report passed $((SECONDS - start)) "$name"
   fi
+  [ -z "$skipped" ] || sed 's/^ */                  skipped: /' <<<"$skipped"
 }
 
 # tests/run.sh and samples/quickstart.sh end at once, with one line that matches.
@@ -85,9 +94,12 @@ refuses() {  # NAME EXPRESSION COMMAND...
     outcome=passed
     ! (cd "$checkout" && "$@" bash -c "$script") >"$work/log" 2>&1 &&
       [ "$(wc -l <"$work/log")" -eq 1 ] && grep -qE "$line" "$work/log" || outcome=FAILED
-    report $outcome $((SECONDS - start)) "$name: $script"
-    sed 5q "$work/log" | sed 's/^/                  /'
-    if [ $outcome = FAILED ]; then failures=$((failures + 1)); fi
+    if [ $outcome = FAILED ]; then
+      fail "$name: $script"
+    else
+      report passed $((SECONDS - start)) "$name: $script"
+      sed 's/^/                  /' "$work/log"
+    fi
   done
 }
 
@@ -132,32 +144,29 @@ with_a_small_dev_shm() { with_mounts 'mount -t tmpfs -o size=64m none /dev/shm' 
 
 without_dev_shm() {
   mkdir -p "$work/dev"
-  with_mounts "cd '$work/dev'"'
-    mount -t tmpfs none .
-    cd .
-    for name in null zero full random urandom tty ptmx; do
-      touch $name
-      mount --bind /dev/$name $name
+  with_mounts "dev='$work/dev'"'
+    mount -t tmpfs none "$dev"
+    for name in null zero full random urandom tty; do
+      touch "$dev/$name"
+      mount --bind "/dev/$name" "$dev/$name"
     done
-    mkdir pts
-    mount --bind /dev/pts pts
-    ln -s /proc/self/fd fd
-    for name in 0/stdin 1/stdout 2/stderr; do ln -s fd/${name%/*} ${name#*/}; done
-    mount --rbind . /dev
-    cd "$OLDPWD"' "$@"
+    mknod -m 666 "$dev/ptmx" c 5 2
+    mkdir "$dev/pts"
+    mount --bind /dev/pts "$dev/pts"
+    ln -s /proc/self/fd "$dev/fd"
+    ln -s fd/0 "$dev/stdin"
+    ln -s fd/1 "$dev/stdout"
+    ln -s fd/2 "$dev/stderr"
+    mount --rbind "$dev" /dev' "$@"
 }
 
-without_debian() {  # [WITHOUT] COMMAND...: a PATH that has all programs but these
-  local names=$1 folder program
+without_debian() {  # PROGRAM COMMAND...: all programs but those of Debian's packages, and this one
+  local missing=$1
   shift
   rm -rf "$work/programs"
   mkdir "$work/programs"
-  for folder in /usr/sbin /usr/bin; do
-    for program in "$folder"/*; do
-      [[ " dpkg-query apt-get $names " == *" ${program##*/} "* ]] ||
-        ln -sf "$program" "$work/programs/"
-    done
-  done
+  ln -sf /usr/sbin/* /usr/bin/* "$work/programs"
+  rm -f "$work/programs/"{dpkg-query,apt-get,"$missing"}
   env PATH="$work/programs" "$@"
 }
 
@@ -206,24 +215,27 @@ passes "without ptrace, so that strace cannot trace" "strace may not trace" with
 passes "without namespaces, as root in a container" "$not_there" without_unshare
 passes "as an ordinary user" "" as_nobody
 passes "without namespaces, as an ordinary user" "$not_there" as_nobody_without_unshare
-passes "not on Debian, nothing missing" "" without_debian ""
+passes "not on Debian, nothing missing" "" without_debian none
 refuses "not on Debian, cmake missing" '^packages: not Debian, .* cmake \(program cmake\)$' \
   without_debian cmake
 
 in_bare_debian() {
-  local name="on a bare Debian 12" user=65533
+  local name="on a bare Debian 12" user=65533 start=$SECONDS
   wanted "$name" || return 0
   if ! make_debian >"$work/log" 2>&1; then
     cannot_be_made "$name" "$(tail -1 "$work/log")"
     return
   fi
   passes "$name, as root without sudo" "" in_debian 0
-  in_debian 0 bash -ec "apt-get install -qq -y sudo && apt-get remove -qq -y strace
+  in_debian 0 bash -ec "apt-get install -qq -y sudo
+    apt-get remove -qq -y strace
     echo 'ALL ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/all
-    useradd -u $user -U tester && chown -R tester: /bn" >"$work/log" 2>&1
+    useradd -u $user -U tester
+    chown -R tester: /bn" >"$work/log" 2>&1 || fail "$name, preparing for an ordinary user"
   passes "$name, as an ordinary user with sudo, strace missing" "" in_debian $user
   passes "$name, as an ordinary user with sudo, nothing missing" "" in_debian $user
-  in_debian 0 apt-get remove -qq -y sudo cmake >"$work/log" 2>&1
+  in_debian 0 env SUDO_FORCE_REMOVE=yes apt-get remove -qq -y sudo cmake >"$work/log" 2>&1 ||
+    fail "$name, removing sudo"
   refuses "$name, as an ordinary user without sudo, cmake missing" \
     '^packages: there is no sudo, .* apt-get install cmake$' in_debian $user
 }
