@@ -168,10 +168,8 @@ class TestGradients : public Reduction {
   }
 
   [[nodiscard]] Needs needs() const override {
-    return {.products = true, .non_finite = ChannelSums::NonFinite::skip};
+    return {.products = true, .non_finite = NonFinite::skip};
   }
-
-  void begin(std::uint64_t /*count*/) override {}
 
   // What IEEE 754 makes of NaN and infinities: finite terms do not matter beside them, nor does the
   // order.

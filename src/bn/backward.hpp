@@ -16,7 +16,7 @@ namespace bn {
 struct BackwardResult {
   std::vector<double> dgamma;    ///< shape (C,)
   std::vector<double> dbeta;     ///< shape (C,)
-  std::size_t overflows = 0;     ///< finite results that became infinite in dx's dtype
+  std::size_t overflows = 0;     ///< values of dx that are not finite although x and dy are
   std::uint64_t x_checksum = 0;  ///< as of forward_train(); see Checksum
 };
 

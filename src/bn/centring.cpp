@@ -32,12 +32,12 @@ Centring batch_centring(Dtype x, const Dyadic& sum, std::uint64_t count,
   const double mean = statistics.mean.hi;
   const bool wide_integers = !fits_double(x);
   const double shift = wide_integers ? std::nearbyint(mean) : 0;
-  const int up = exponent_of_factor(x, sum, count, statistics, multiplier);
-  if (!wide_integers && up == 0) return {{}, statistics.mean};
+  const int exponent = exponent_of_factor(x, sum, count, statistics, multiplier);
+  if (!wide_integers && exponent == 0) return {{}, statistics.mean};
   Dyadic rest = sum;
   if (wide_integers) rest -= Dyadic(shift) * Dyadic(Integer(count), 0);
-  return {{shift, std::ldexp(1.0, up)},
-          quotient(Dyadic(rest.integer(), rest.exponent() + up), count)};
+  return {{shift, std::ldexp(1.0, exponent)},
+          quotient(Dyadic(rest.integer(), rest.exponent() + exponent), count)};
 }
 
 Centring running_centring(Dtype x, double running_mean) {

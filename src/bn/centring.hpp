@@ -17,7 +17,7 @@ struct Centring {
   DoubleDouble mean;
 };
 
-/// A multiplier that may have underflowed.
+/// The multiplier, or the least normal double where it underflowed to 0.
 inline double not_zero(double multiplier) {
   return multiplier == 0 ? std::numeric_limits<double>::min() : multiplier;
 }

@@ -47,14 +47,14 @@ template <>
 inline constexpr std::array<Word<VarEstimator>, 2> kWords<VarEstimator> = {
     {{"biased", VarEstimator::biased}, {"unbiased", VarEstimator::unbiased}}};
 
-[[nodiscard]] constexpr std::string_view name(Mode mode) {
-  return kWords<Mode>[static_cast<std::size_t>(mode)].word;
-}
-[[nodiscard]] constexpr std::string_view name(MomentumWeights weights) {
-  return kWords<MomentumWeights>[static_cast<std::size_t>(weights)].word;
-}
-[[nodiscard]] constexpr std::string_view name(VarEstimator estimator) {
-  return kWords<VarEstimator>[static_cast<std::size_t>(estimator)].word;
+/// The word for a choice.
+template <class Choice>
+requires(!kWords<Choice>[0].word.empty()) [[nodiscard]] constexpr std::string_view
+    name(Choice choice) {
+  for (const auto& [word, each] : kWords<Choice>) {
+    if (each == choice) return word;
+  }
+  return {};
 }
 
 }  // namespace bn

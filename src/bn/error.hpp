@@ -8,6 +8,9 @@ namespace bn {
 
 enum class Operand { x, dy };
 
+/// What becomes of NaN and infinities where sums are taken: an error, or they are left out.
+enum class NonFinite : bool { refuse, skip };
+
 /// The values of the arrays do not allow the computation.
 class Error : public std::runtime_error {
  public:

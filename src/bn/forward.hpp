@@ -22,7 +22,7 @@ struct Parameters {
 struct ForwardResult {
   Sums sums;                     ///< of the batch; empty in test mode
   Statistics statistics;         ///< of the batch; empty in test mode
-  std::size_t overflows = 0;     ///< finite results that became infinite in y's dtype
+  std::size_t overflows = 0;     ///< values of y that are not finite although x is
   std::uint64_t x_checksum = 0;  ///< of every value of x and where it stands; see Checksum
 };
 

@@ -23,7 +23,6 @@ class KeepSums : public Reduction {
     result_.sum[channel] = std::move(totals.sum_x);
     result_.sum_squares[channel] = std::move(totals.sum_x_squares);
   }
-  void conclude() override {}
 
  private:
   Sums& result_;

@@ -50,7 +50,7 @@ class Sink {
   [[nodiscard]] virtual bool sequential() const { return false; }
   /// True where place() returns `scratch`; false where it points into the array itself.
   [[nodiscard]] virtual bool copies() const = 0;
-  /// Makes room. Called once, by any thread, before the first place().
+  /// Makes room. Called at most once, by any thread, before the first place().
   virtual void reserve() {}
   /// Where to write the tile's rows: `scratch` (room for the whole tile) or the array's own memory.
   [[nodiscard]] virtual MutableRows place(const View& view, const Tile& tile,

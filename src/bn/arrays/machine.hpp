@@ -6,7 +6,8 @@
 namespace bn {
 
 /// A machine as blocking and threads see it. Everything that depends on one takes it as an
-/// argument, so that a test can describe a machine other than its own.
+/// argument, so that a test can describe a machine other than its own. The instruction set is no
+/// part of it: kernels::table() chooses that once per process.
 struct Machine {
   /// Bytes of a core's own cache (L2); 0 where the system does not say.
   std::size_t core_cache = 0;

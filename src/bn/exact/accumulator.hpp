@@ -35,26 +35,15 @@ class Accumulator {
   static constexpr std::size_t kLimbs = static_cast<std::size_t>((kHighest + 64 - kBase) / 32 + 4);
   static constexpr std::uint32_t kMaxWaiting = 1U << 30;
 
-  struct Place {
-    std::size_t limb;
-    int shift;
-  };
-
-  // Where an addition goes that touches `width` limbs; makes room for its carries.
-  Place place(int exponent, std::size_t width) {
-    const int offset = exponent - kBase;
-    const auto first = static_cast<std::size_t>(offset >> 5);
-    if (first < begin_) begin_ = static_cast<std::uint16_t>(first);
-    if (first + width > end_) end_ = static_cast<std::uint16_t>(first + width);
-    if (++waiting_ >= kMaxWaiting) carry();
-    return {first, offset & 31};
-  }
-
   // Wide: twice as many bits as Word, with a sign if that has one.
   template <class Wide, class Word>
   void add_word(Word value, int exponent) {
-    const auto [first, shift] = place(exponent, 3);
-    const Wide shifted = static_cast<Wide>(value) << shift;
+    const int offset = exponent - kBase;
+    const auto first = static_cast<std::size_t>(offset >> 5);
+    if (first < begin_) begin_ = static_cast<std::uint16_t>(first);
+    if (first + 3 > end_) end_ = static_cast<std::uint16_t>(first + 3);
+    if (++waiting_ >= kMaxWaiting) carry();
+    const Wide shifted = static_cast<Wide>(value) << (offset & 31);
     limbs_[first] += static_cast<std::int64_t>(static_cast<std::uint32_t>(shifted));
     limbs_[first + 1] += static_cast<std::int64_t>(static_cast<std::uint32_t>(shifted >> 32));
     limbs_[first + 2] += static_cast<std::int64_t>(shifted >> 64);

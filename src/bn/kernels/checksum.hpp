@@ -1,4 +1,6 @@
-// Words times weights of their positions.
+// Weights are (position + 1) times an odd constant, modulo 2^32: those of fewer than 2^32 - 1
+// positions differ and none is 0. A difference of values of up to four bytes times one of weights
+// is then less than 2^64 and not 0: no change of one value or exchange of two goes unseen.
 #pragma once
 
 #include "bn/kernels/vectors.hpp"

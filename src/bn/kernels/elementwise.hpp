@@ -67,7 +67,7 @@ BN_INLINE D upper_half(D v) {
 // precision", 1971), with additions and multiplications alone, so that CPUs with and without FMA
 // agree.
 template <class D>
-BN_INLINE Pair<D> two_prod(D a, D b) {
+BN_INLINE Pair<D> approximate_two_prod(D a, D b) {
   const D p = a * b;
   const D a_hi = upper_half(a);
   const D a_lo = a - a_hi;
@@ -100,8 +100,8 @@ BN_INLINE D result(const Gradient<Value>& k, const In* const (&in)[2], size_t i)
     // Three terms that may cancel: each to about 100 bits, rounded once at the end.
     const Pair<D> difference = two_sum<D>(x, -mean);
     const Pair<D> centred = two_sum<D>(difference.hi, difference.lo - mean_lo);
-    const Pair<D> a = two_prod<D>(scale, dy);
-    const Pair<D> b = two_prod<D>(centred.hi, slope);
+    const Pair<D> a = approximate_two_prod<D>(scale, dy);
+    const Pair<D> b = approximate_two_prod<D>(centred.hi, slope);
     const D a_lo = a.lo + at<D>(k.scale_lo, i) * dy;
     const D b_lo = b.lo + (centred.hi * at<D>(k.slope_lo, i) + centred.lo * slope);
     const Pair<D> first = two_sum<D>(a.hi, -offset);

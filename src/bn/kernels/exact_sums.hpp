@@ -33,9 +33,11 @@ struct PartialSums<float> {
   Doubles product[kProducts];
 
   static double scale(int) { return 1; }
-  static double start(int e) { return 1.5 * power_of_two(52 + Grid<float>::product[0] + e); }
+  static double rounding_constant(int e) {
+    return 1.5 * power_of_two(52 + Grid<float>::product[0] + e);
+  }
   // unit(e) * sum_unit(t) is one over the unit of term t: two factors, for unit(e) to be looked up
-  // once a column.
+  // once per column.
   static double unit(int e) { return power_of_two(-e); }
   static double sum_unit(size_t t) { return power_of_two(-Grid<float>::sum[t]); }
   static double product_unit(size_t t) { return power_of_two(-Grid<float>::product[t]); }
@@ -64,7 +66,7 @@ struct PartialSums<double> {
   Doubles product[kProducts];
 
   static double scale(int e) { return power_of_two(-(e + 1)); }
-  static double start(int) { return 0; }
+  static double rounding_constant(int) { return 0; }
   static double unit(int) { return 1; }
   static double sum_unit(size_t t) { return power_of_two(1 - Grid<double>::sum[t]); }
   static double product_unit(size_t t) { return power_of_two(2 - Grid<double>::product[t]); }
@@ -154,7 +156,7 @@ struct MagnitudeRange {
 template <size_t kArrays>
 struct Grids {
   Doubles scale[kArrays][kUnroll];
-  Doubles start[kUnroll];  // of the first sum of products
+  Doubles rounding[kUnroll];  // what the first sum of products starts at
 };
 
 // The sums of kArrays arrays over steps of kStep values, along a run or of columns side by side.
@@ -163,9 +165,9 @@ struct SumState {
   PartialSums<Real> sums[kUnroll];
   MagnitudeRange<Real> range[kArrays];
 
-  // What the first sum of products starts at is in it to the end.
+  // The rounding constant is in the first sum of products to the end.
   BN_INLINE void start(const Grids<kArrays>& grids) {
-    for (size_t u = 0; u < kUnroll; ++u) sums[u] = {{}, {grids.start[u]}};
+    for (size_t u = 0; u < kUnroll; ++u) sums[u] = {{}, {grids.rounding[u]}};
     for (size_t a = 0; a < kArrays; ++a) range[a].start();
   }
 
@@ -192,15 +194,16 @@ BN_INLINE Grids<kArrays> make_grids(const int* const (&e)[kArrays], size_t colum
       grids.scale[a][u] =
           each_lane([&](size_t l) { return PartialSums<Real>::scale(e[a][at(l)]); });
     }
-    grids.start[u] = each_lane(
-        [&](size_t l) { return PartialSums<Real>::start(e[0][at(l)] + e[kArrays - 1][at(l)]); });
+    grids.rounding[u] = each_lane([&](size_t l) {
+      return PartialSums<Real>::rounding_constant(e[0][at(l)] + e[kArrays - 1][at(l)]);
+    });
   }
   return grids;
 }
 
 template <class Real>
-BN_INLINE Doubles product_sum(const PartialSums<Real>& sums, size_t t, Doubles start) {
-  return t == 0 ? sums.product[0] - start : sums.product[t];
+BN_INLINE Doubles product_sum(const PartialSums<Real>& sums, size_t t, Doubles rounding) {
+  return t == 0 ? sums.product[0] - rounding : sums.product[t];
 }
 
 inline int64_t total(Integers lanes) {
@@ -226,7 +229,7 @@ void collect(const SumState<Real, kArrays>& state, const Grids<kArrays>& grids, 
     const double unit = product_unit * PartialSums<Real>::product_unit(t);
     Integers integers{};
     for (size_t u = 0; u < kUnroll; ++u) {
-      integers += to_integers(product_sum(state.sums[u], t, grids.start[u]) * unit);
+      integers += to_integers(product_sum(state.sums[u], t, grids.rounding[u]) * unit);
     }
     products[t] = total(integers);
   }
@@ -254,7 +257,7 @@ void collect_columns(const SumState<Real, kArrays>& state, const Grids<kArrays>&
     }
     for (size_t t = 0; t < PartialSums<Real>::kProducts; ++t) {
       const Doubles unit = product_unit * PartialSums<Real>::product_unit(t);
-      store(to_integers(product_sum(state.sums[u], t, grids.start[u]) * unit),
+      store(to_integers(product_sum(state.sums[u], t, grids.rounding[u]) * unit),
             products + t * width + c);
     }
   }
@@ -292,7 +295,7 @@ void along_run(const Real* const* values, size_t n, const int* e, int64_t* sum, 
 }
 
 // Rows taken at once between loading and storing the state of a step of columns: the rows are read
-// from end to end, as memory likes it, and the states stay in the first cache.
+// from end to end, as memory likes it, and the states stay in the L1 cache.
 constexpr size_t kRows = 4;
 
 template <class Real, size_t kArrays>

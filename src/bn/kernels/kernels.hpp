@@ -50,7 +50,7 @@ struct Grid<double> {
   static constexpr int product[] = {-44, -68, -92, -116, -140};
 };
 
-/// Columns come in multiples of this: one line of memory of floats, two vectors of AVX-512.
+/// Columns come in multiples of this: one cache line of floats, two vectors of AVX-512.
 constexpr std::size_t kColumnMultiple = 16;
 /// Columns of one call.
 template <class Real>
@@ -88,6 +88,10 @@ struct SumKernels {
                            Extremes<Real>* const* extremes);
   DownColumns* down_columns[2];
 };
+
+/// A constant of a formula: one channel's, or one for each column.
+using Channel = double;
+using Columns = const double*;
 
 /// Constants of y = ((x - mean) - mean_lo) * scale + beta: of one channel (Value = double), or one
 /// of each column (Value = const double*).
@@ -128,9 +132,6 @@ auto transform(const Gradient<Value>& k, F f) -> Gradient<decltype(f(k.mean))> {
 
 /// Shorter runs have no room for vectors along them: their elements are taken as columns.
 constexpr std::size_t kShortRun = 16;
-
-using Channel = double;
-using Columns = const double*;
 
 /// Where results go: into the caches like everything, or past them by non-temporal stores, which
 /// spares reading what they replace.

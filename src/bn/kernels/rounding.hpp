@@ -1,5 +1,6 @@
 // The rule by which a result is rounded: once, from double, to nearest, ties to even, in the
-// output's dtype. float32 and float64 as they are stored; float16 from a piece of doubles.
+// output's dtype. float32 and float64 as they are stored, vector by vector; float16 from a piece of
+// doubles. Where they are stored, results are also looked at: one may not be finite.
 #pragma once
 
 #include "bn/kernels/vectors.hpp"

@@ -1,4 +1,4 @@
-// Threads, and nothing else about them anywhere.
+// The one place where threads are started.
 #pragma once
 
 #include <atomic>

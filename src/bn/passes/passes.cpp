@@ -12,6 +12,7 @@
 #include "bn/error.hpp"
 #include "bn/passes/blocking.hpp"
 #include "bn/passes/parallel.hpp"
+#include "bn/tiles/channel_sums.hpp"
 
 namespace bn {
 namespace {
@@ -94,25 +95,25 @@ class Passes {
         sink_(sink),
         with_checksum_(checksum == Checksum::of_x),
         execution_(execution),
-        sink_streamed_(sink != nullptr && sink->sequential()),
+        sink_sequential_(sink != nullptr && sink->sequential()),
         count_(view.m()) {
     bool copies = sink != nullptr && sink->copies();
     for (const Source* source : sources) {
       dtypes_.push_back(source->dtype());
       element_bytes_ += item_size(source->dtype());
-      streamed_ = streamed_ || source->sequential();
+      source_sequential_ = source_sequential_ || source->sequential();
       copies = copies || source->copies();
     }
     blocking_ = make_blocking(view, element_bytes_, sink != nullptr ? item_size(sink->dtype()) : 0,
                               copies, execution.threads, execution.machine);
-    if (streamed_) blocking_.threads = 1;
+    if (source_sequential_) blocking_.threads = 1;
     threads_.resize(blocking_.threads);
   }
 
   PassResult sum_and_apply() {
     reduction_->begin(count_);
     const std::size_t array_bytes = view_.size() * element_bytes_;
-    const bool fused = blocking_.resident && sink_ != nullptr && !sink_streamed_;
+    const bool fused = blocking_.resident && sink_ != nullptr && !sink_sequential_;
     total_ = sink_ == nullptr || fused ? array_bytes : 2 * array_bytes;
     if (blocking_.resident) {
       if (sink_ != nullptr) sink_->reserve();
@@ -170,7 +171,7 @@ class Passes {
   }
 
   // Sums of these channels, all zero.
-  ThreadSums& sums_of(Thread& thread, Range channels) const {
+  ThreadSums& start_sums(Thread& thread, Range channels) const {
     if (thread.sums) {
       thread.sums->restart(channels);
     } else {
@@ -199,7 +200,7 @@ class Passes {
       Thread& thread = threads_[t];
       const Tile tile = blocking_.groups.tile(i);
       const Blocks blocks = load(thread, tile, Visit::first);
-      ThreadSums& sums = sums_of(thread, tile.channel);
+      ThreadSums& sums = start_sums(thread, tile.channel);
       if (!add(thread, tile, blocks)) {
         thread.sums.reset();
         return;
@@ -228,7 +229,7 @@ class Passes {
           return;
         }
         Thread& thread = threads_[t];
-        if (!thread.sums) sums_of(thread, channels);
+        if (!thread.sums) start_sums(thread, channels);
         Tile tile = tiles.tile(item - reservations);
         tile.channel.begin += channels.begin;
         add(thread, tile, load(thread, tile, Visit::first));
@@ -237,10 +238,10 @@ class Passes {
     }
   }
 
-  // The sums of all threads become those of the first one, and then statistics.
+  // The sums of all threads become those of the first one, and then totals.
   void merge_and_finish(Range channels) {
     Thread& first = threads_[0];
-    if (!first.sums) sums_of(first, channels);
+    if (!first.sums) start_sums(first, channels);
     for (std::size_t t = 1; t < threads_.size(); ++t) {
       if (threads_[t].sums) *first.sums += *threads_[t].sums;
       threads_[t].sums.reset();
@@ -254,8 +255,10 @@ class Passes {
   }
 
   // The seam between summing and finishing: here, and nowhere else, sums become the totals of the
-  // batch. Where parts of it lie in other files or processes, their exact sums are added here,
-  // their counts to count_ and their first failure to first_non_finite_.
+  // batch. If parts of it lay in other files or processes, their exact sums would be added here and
+  // their first failure offered to first_non_finite_; their counts would have to be known before
+  // begin(), results could not be fused with sums, and a part without values would have to finish
+  // its channels, too.
   void finish(Range channels, ThreadSums& sums) {
     for (std::size_t c = channels.begin; c < channels.end(); ++c) {
       reduction_->finish(c, sums.take(c), count_);
@@ -263,7 +266,7 @@ class Passes {
   }
 
   void apply_by_tiles(Visit visit) {
-    const unsigned threads = streamed_ || sink_streamed_ ? 1 : blocking_.threads;
+    const unsigned threads = source_sequential_ || sink_sequential_ ? 1 : blocking_.threads;
     const Tiling tiles = Tiling::contiguous(view_, blocking_.tile_elements);
     team_.for_each(threads, tiles.count(), [&](unsigned t, std::size_t i) {
       const Tile tile = tiles.tile(i);
@@ -294,11 +297,11 @@ class Passes {
   Sink* const sink_;
   const bool with_checksum_;
   const Execution& execution_;
-  const bool sink_streamed_;
+  const bool sink_sequential_;
   const std::uint64_t count_;  // values per channel of the whole batch
   std::vector<Dtype> dtypes_;
   std::size_t element_bytes_ = 0;
-  bool streamed_ = false;
+  bool source_sequential_ = false;
   Blocking blocking_;
   std::vector<Thread> threads_;
   Team team_;

@@ -1,6 +1,6 @@
-// The passes over arrays that every command is made of: sum every channel, finish its statistics,
-// compute results element by element. Loading, threads and the order of tiles are here; formulas
-// not.
+// The passes over arrays that every computation is made of: sum every channel, finish its
+// statistics, compute results element by element. Loading, threads and the order of tiles are here;
+// formulas are not.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,9 @@
 #include <span>
 
 #include "bn/arrays/array.hpp"
+#include "bn/error.hpp"
 #include "bn/exact/dyadic.hpp"
 #include "bn/passes/execution.hpp"
-#include "bn/tiles/channel_sums.hpp"
 #include "bn/tiles/checksum.hpp"
 
 namespace bn {
@@ -33,28 +33,28 @@ class Reduction {
   struct Needs {
     bool moments = false;   ///< sum x, sum x^2
     bool products = false;  ///< sum dy, sum dy * x
-    ChannelSums::NonFinite non_finite = ChannelSums::NonFinite::refuse;
+    NonFinite non_finite = NonFinite::refuse;
   };
   [[nodiscard]] virtual Needs needs() const = 0;
 
   /// Called first, with the number of values per channel of the whole batch. Throws where nothing
   /// can be made of so many.
-  virtual void begin(std::uint64_t count) = 0;
+  virtual void begin(std::uint64_t /*count*/) {}
   /// What is not finite in a tile, where it has been left out of the sums. From any thread.
   virtual void add_non_finite(const Tile& /*tile*/, std::span<const Block> /*blocks*/) {}
   /// Everything about a channel that its sums decide; never called for an empty batch.
   virtual void finish(std::size_t channel, ChannelTotals&& totals, std::uint64_t count) = 0;
   /// Called once when all channels are finished, and before anything leaves through a stream.
   /// Throws where a channel has no results.
-  virtual void conclude() = 0;
+  virtual void conclude() {}
 };
 
 /// Results element by element.
 class Formula {
  public:
   virtual ~Formula() = default;
-  /// The results of a tile whose channels are finished; returns how many finite ones became
-  /// infinite in that dtype. Called from several threads, each with other tiles.
+  /// The results of a tile whose channels are finished; returns how many are not finite
+  /// although all operands are. Called from several threads, each with other tiles.
   virtual std::size_t apply(const Tile& tile, std::span<const Block> blocks, Dtype dtype,
                             MutableRows results) = 0;
 };

@@ -128,8 +128,8 @@ void ChannelSums::add_one_by_one(const TileArrays& arrays) {
   };
   const auto add_row = [&](auto& channels, std::size_t r) {
     for (std::size_t i = 0; i < tile.row_size(); ++i) {
-      const std::optional<Decoded> first_element = element(0, r, i);
       const std::optional<Decoded> last_element = element(last, r, i);
+      const std::optional<Decoded> first_element = last == 0 ? last_element : element(0, r, i);
       if (!last_element) continue;
       auto& sums = channels[tile.channel.begin + i / tile.inner.count - first_channel_];
       sums.values.add(last_element->value, last_element->exponent);

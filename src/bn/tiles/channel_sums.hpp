@@ -10,6 +10,7 @@
 
 #include "bn/arrays/array.hpp"
 #include "bn/arrays/buffer.hpp"
+#include "bn/error.hpp"
 #include "bn/exact/accumulator.hpp"
 #include "bn/tiles/column_sums.hpp"
 #include "bn/tiles/tile_arrays.hpp"
@@ -20,9 +21,6 @@ namespace bn {
 /// sum x^2 of one array {x}, sum dy and sum dy * x of two {x, dy}.
 class ChannelSums {
  public:
-  /// What becomes of NaN and infinities.
-  enum class NonFinite : bool { refuse, skip };
-
   /// Of the channels in this range, all zero. dtypes: those of the arrays that every call will give
   /// it, x or x and dy.
   ChannelSums(Range channels, std::span<const Dtype> dtypes,

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <span>
 
@@ -40,8 +41,8 @@ class ColumnScratch {
     }
   }
 
-  std::array<std::int64_t, 3 * kColumns> sum;
-  std::array<std::int64_t, 5 * kColumns> products;
+  std::array<std::int64_t, std::size(kernels::Grid<double>::sum) * kColumns> sum;
+  std::array<std::int64_t, std::size(kernels::Grid<double>::product) * kColumns> products;
   std::array<bool, kColumns> fit;
 
   /// The exponents predicted for each array's columns, and better ones once they were seen.
@@ -66,7 +67,7 @@ class ColumnScratch {
 /// The sums of all channels of a tile, in blocks of columns and chunks of as many rows as the
 /// kernels take. For each chunk the exponents of every column are predicted, the columns summed,
 /// the predictions checked against what was seen, and the sums taken again where many were wrong;
-/// the few columns that fit no prediction are spilled, value by value.
+/// columns that still do not fit are spilled, value by value, and a few are so at once.
 template <class Real, std::size_t kArrays>
 class ColumnSums {
  public:

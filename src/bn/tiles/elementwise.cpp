@@ -16,13 +16,13 @@ using kernels::Columns;
 using kernels::Gradient;
 using kernels::Store;
 
-// Elements converted at a time: the conversions stay in the first cache.
+// Elements converted at a time: two operands of them as double are 16 KiB, half of an L1 cache.
 constexpr std::size_t kPiece = 1024;
 
 // Rows below this are taken several at a time, with constants laid out for all of them.
 constexpr std::size_t kNarrow = 128;
 
-// Both ends of a shorter run would share their lines of memory with ordinary stores.
+// Both ends of a shorter run would share their cache lines with ordinary stores.
 constexpr std::size_t kMinNonTemporal = 128;
 
 template <class Constants>
@@ -111,9 +111,9 @@ const double* widen_double(const Piece& piece, std::size_t n, Rescalings<Value> 
 // The results of a piece whose operands are In, in their dtype. Returns whether one of them may not
 // be finite.
 template <class In, class Constants>
-bool evaluate(const typename kernels::FormulaKernels<Constants>::template From<In>& kernels,
-              const std::array<const In*, Constants::operands>& operands, std::size_t n,
-              const Constants& constants, Dtype dtype, std::byte* results, Store store) {
+bool evaluate_as(const typename kernels::FormulaKernels<Constants>::template From<In>& kernels,
+                 const std::array<const In*, Constants::operands>& operands, std::size_t n,
+                 const Constants& constants, Dtype dtype, std::byte* results, Store store) {
   if (dtype == Dtype::float32) {
     auto* floats = reinterpret_cast<float*>(results);
     return kernels.to_float(operands.data(), n, constants, floats, store);
@@ -128,16 +128,16 @@ bool evaluate(const typename kernels::FormulaKernels<Constants>::template From<I
 }
 
 // The results of n <= kPiece elements. Returns how many have overflowed.
-template <template <class> class Formula, class Value>
-std::size_t evaluate_piece(const std::array<Piece, Formula<Value>::operands>& operands,
-                           std::size_t n, const Formula<Value>& constants,
+template <template <class> class Constants, class Value>
+std::size_t evaluate_piece(const std::array<Piece, Constants<Value>::operands>& operands,
+                           std::size_t n, const Constants<Value>& constants,
                            Rescalings<Value> rescalings, Dtype dtype, std::byte* results,
                            Store store) {
-  constexpr std::size_t kOperands = Formula<Value>::operands;
+  constexpr std::size_t kOperands = Constants<Value>::operands;
   std::array<KeptOperand, kOperands> before;
   for (std::size_t a = 0; a < kOperands; ++a) before[a].keep(operands[a], n, results);
 
-  const auto& kernels = formula_kernels<Formula<Value>>();
+  const auto& kernels = formula_kernels<Constants<Value>>();
   const bool floats = std::all_of(operands.begin(), operands.end(),
                                   [](const Piece& piece) { return fits_float(piece.dtype); });
   bool suspicious = false;
@@ -147,7 +147,7 @@ std::size_t evaluate_piece(const std::array<Piece, Formula<Value>::operands>& op
     for (std::size_t a = 0; a < kOperands; ++a) {
       in[a] = widen<float>(operands[a].dtype, operands[a].elements, n, scratch[a].data());
     }
-    suspicious = evaluate(kernels.from_float, in, n, constants, dtype, results, store);
+    suspicious = evaluate_as(kernels.from_float, in, n, constants, dtype, results, store);
   } else {
     std::array<std::array<double, kPiece>, kOperands> scratch;
     std::array<const double*, kOperands> in;
@@ -155,7 +155,7 @@ std::size_t evaluate_piece(const std::array<Piece, Formula<Value>::operands>& op
       const auto of_operand = a == 0 ? rescalings : Rescalings<Value>{};
       in[a] = widen_double(operands[a], n, of_operand, scratch[a].data());
     }
-    suspicious = evaluate(kernels.from_double, in, n, constants, dtype, results, store);
+    suspicious = evaluate_as(kernels.from_double, in, n, constants, dtype, results, store);
   }
   if (!suspicious) return 0;
   canonicalise_nans(dtype, results, n);
@@ -191,13 +191,13 @@ class ColumnsOf {
 };
 
 // The results of a tile, piece by piece.
-template <template <class> class Formula>
+template <template <class> class Constants>
 class TileResults {
  public:
-  static constexpr std::size_t kOperands = Formula<Channel>::operands;
+  static constexpr std::size_t kOperands = Constants<Channel>::operands;
 
   TileResults(const Tile& tile, const std::array<Block, kOperands>& operands,
-              const ChannelConstants<Formula>& channels, Dtype dtype, MutableRows results)
+              const ChannelConstants<Constants>& channels, Dtype dtype, MutableRows results)
       : tile_(tile), operands_(operands), channels_(channels), dtype_(dtype), results_(results) {}
 
   // Returns how many have overflowed.
@@ -213,16 +213,17 @@ class TileResults {
 
  private:
   void along_runs() {
+    const bool any_rescaled = channels_.rescaling.any();
     for (std::size_t r = 0; r < tile_.outer.count; ++r) {
       for (std::size_t c = 0; c < tile_.channel.count; ++c) {
         const std::size_t channel = tile_.channel.begin + c;
-        const Formula<Channel> constants = kernels::transform(
+        const Constants<Channel> constants = kernels::transform(
             channels_.of, [&](const std::vector<double>& constant) { return constant[channel]; });
-        const Rescaling& own = channels_.rescaling.of_channels()[channel];
-        const Rescalings<Channel> rescaling{own == Rescaling{} ? nullptr : &own};
+        const Rescaling* own = any_rescaled ? &channels_.rescaling.of_channels()[channel] : nullptr;
+        if (own != nullptr && *own == Rescaling{}) own = nullptr;
         for (std::size_t i = 0; i < tile_.inner.count; i += kPiece) {
           piece(r, c * tile_.inner.count + i, std::min(kPiece, tile_.inner.count - i), constants,
-                rescaling);
+                Rescalings<Channel>{own});
         }
       }
     }
@@ -232,24 +233,24 @@ class TileResults {
   void down_columns() {
     const std::size_t width = tile_.row_size();
     const std::size_t rows = contiguous() && width < kNarrow ? kPiece / width : 1;
-    const Formula<ColumnsOf<double>> constants = kernels::transform(
+    const Constants<ColumnsOf<double>> constants = kernels::transform(
         channels_.of,
         [&](const std::vector<double>& constant) { return ColumnsOf(constant, tile_, rows); });
     const ColumnsOf rescaling(channels_.rescaling.of_channels(), tile_, rows);
-    const bool rescaled = channels_.rescaling.any();
+    const bool any_rescaled = channels_.rescaling.any();
     for (std::size_t r = 0; r < tile_.outer.count; r += rows) {
       const std::size_t n = std::min(rows, tile_.outer.count - r) * width;
       for (std::size_t i = 0; i < n; i += kPiece) {
-        const Formula<Columns> from_here = kernels::transform(
+        const Constants<Columns> from_here = kernels::transform(
             constants, [&](const ColumnsOf<double>& constant) { return constant.from(i); });
         piece(r, i, std::min(kPiece, n - i), from_here,
-              Rescalings<Columns>{rescaled ? rescaling.from(i) : nullptr});
+              Rescalings<Columns>{any_rescaled ? rescaling.from(i) : nullptr});
       }
     }
   }
 
   template <class Value>
-  void piece(std::size_t row, std::size_t i, std::size_t n, const Formula<Value>& constants,
+  void piece(std::size_t row, std::size_t i, std::size_t n, const Constants<Value>& constants,
              Rescalings<Value> rescalings) {
     std::array<Piece, kOperands> operands;
     for (std::size_t a = 0; a < kOperands; ++a) {
@@ -259,7 +260,7 @@ class TileResults {
     }
     const Store store =
         results_.non_temporal && n >= kMinNonTemporal ? Store::non_temporal : Store::cached;
-    overflows_ += evaluate_piece<Formula>(
+    overflows_ += evaluate_piece<Constants>(
         operands, n, constants, rescalings, dtype_,
         results_.data + row * results_.stride + i * item_size(dtype_), store);
   }
@@ -274,7 +275,7 @@ class TileResults {
 
   const Tile& tile_;
   const std::array<Block, kOperands>& operands_;
-  const ChannelConstants<Formula>& channels_;
+  const ChannelConstants<Constants>& channels_;
   const Dtype dtype_;
   const MutableRows results_;
   std::size_t overflows_ = 0;

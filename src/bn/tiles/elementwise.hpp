@@ -33,26 +33,27 @@ class ChannelRescalings {
 };
 
 /// The constants of a formula, each of shape (C,).
-template <template <class> class Formula>
+template <template <class> class Constants>
 struct ChannelConstants {
   explicit ChannelConstants(std::size_t channels)
-      : of(kernels::transform(Formula<double>{},
+      : of(kernels::transform(Constants<double>{},
                               [&](double zero) { return std::vector<double>(channels, zero); })),
         rescaling(channels) {}
 
-  Formula<std::vector<double>> of;
+  Constants<std::vector<double>> of;
   ChannelRescalings rescaling;  ///< of x; the constants are those for the rescaled x
 };
 using AffineChannels = ChannelConstants<kernels::Affine>;
 using GradientChannels = ChannelConstants<kernels::Gradient>;
 
 /// y = ((x - mean) - mean_lo) * scale + beta, computed in double and rounded once to `dtype`.
-/// Returns how many results are infinite or NaN although x is not.
+/// Returns how many results are not finite although x is.
 [[nodiscard]] std::size_t normalise(const Tile& tile, Block x, const AffineChannels& channels,
                                     Dtype dtype, MutableRows y);
 
 /// dx = scale * dy - offset - ((x - mean) - mean_lo) * slope; for float64 results in twice the
-/// precision until the end. Returns how many results are infinite or NaN although x and dy are not.
+/// precision until the end. Returns how many results are not finite although x and dy
+/// are.
 [[nodiscard]] std::size_t gradient(const Tile& tile, Block x, Block dy,
                                    const GradientChannels& channels, Dtype dtype, MutableRows dx);
 
