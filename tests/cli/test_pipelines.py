@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from harness import BnTest, main
+from commands import STATE
+from harness import BAD_INPUT, BnTest, main, npy, saved
 
 
 class PipelinesTest(BnTest):
@@ -12,6 +13,48 @@ class PipelinesTest(BnTest):
         before = self.snapshot()
         self.assertEqual(self.silent("stats", "x.npy").stdout, self.read("part.json"))
         self.assertEqual(self.snapshot(), before)
+
+    def test_case_106_bools_are_the_integers_0_and_1(self):
+        x = self.random.random((40, 3)) < [0.2, 0.5, 0.9]
+        dy = self.random.random((40, 3)) < 0.5
+        for order in "CF":
+            results = {}
+            for dtype in ("bool", "uint8"):
+                self.save("x.npy", np.asarray(x, dtype, order=order))
+                self.save("dy.npy", np.asarray(dy, dtype, order=order))
+                self.save("gamma.npy", np.array([True, False, True]).astype(dtype))
+                self.state(**dict(STATE, gamma="gamma.npy"))
+                self.silent("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--cache", "cache.json")
+                self.silent("backward", "dy.npy", "--x", "x.npy", "--cache", "cache.json", "--dx", "dx.npy",
+                            "--dgamma", "dgamma.npy")
+                self.silent("stats", "x.npy", "-o", "part.json")
+                self.silent("calibrate", "x.npy", "--state", "state.json")
+                results[dtype] = [self.read(n) for n in ("y.npy", "dx.npy", "dgamma.npy", "part.json", "state.json")]
+                self.assertEqual(self.silent("stats", "-", stdin=saved(np.asarray(x, dtype))).stdout,
+                                 self.read("part.json"))
+            self.assertEqual(results["bool"], results["uint8"])
+            self.assertEqual(self.load("y.npy").dtype, np.float64)
+
+    def test_case_106_what_is_no_bool_is_named_with_its_file_and_index(self):
+        self.state(**STATE)
+        data = bytearray(40 * 3)
+        self.save("dy.npy", np.zeros((40, 3)))
+        for byte in (2, 128, 255):
+            data[3 * 17 + 2] = byte
+            self.write("x.npy", npy("{'descr': '|b1', 'fortran_order': False, 'shape': (40, 3)}", bytes(data)))
+            named = ["x.npy", str(byte), "(17, 2)"]
+            self.fails(BAD_INPUT, "stats", "x.npy", "-o", "part.json", mentions=named)
+            self.fails(BAD_INPUT, "calibrate", "x.npy", "--state", "state.json", mentions=named)
+            for mode in ("train", "test"):
+                self.fails(BAD_INPUT, "forward", "x.npy", "--state", "state.json", "--mode", mode, "-o", "y.npy",
+                           mentions=named)
+                self.fails(BAD_INPUT, "backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--mode", mode,
+                           "--dx", "dx.npy", mentions=named)
+            self.fails(BAD_INPUT, "backward", "x.npy", "--x", "dy.npy", "--state", "state.json", "--dx", "dx.npy",
+                       mentions=named)
+            self.write("gamma.npy", npy("{'descr': '|b1', 'fortran_order': False, 'shape': (3,)}", bytes([0, 1, byte])))
+            self.fails(BAD_INPUT, "init", "--gamma", "gamma.npy", "-o", "new.json",
+                       mentions=["gamma.npy", str(byte), "(2,)"])
 
 
 if __name__ == "__main__":

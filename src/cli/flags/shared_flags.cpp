@@ -24,7 +24,7 @@ void add_axis(Command& command, std::optional<std::ptrdiff_t>& axis) {
 
 void add_dtype(Command& command, std::optional<Dtype>& dtype) {
   command.flag("--dtype", "float16|float32|float64",
-               "of the outputs (default: that of the input, float64 for integers)", dtype,
+               "of the outputs (default: that of the input, float64 for integers and bool)", dtype,
                parse_dtype);
 }
 

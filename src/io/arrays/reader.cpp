@@ -95,9 +95,22 @@ Rows ArrayReader::load(const View& view, const Tile& tile, std::byte* scratch) {
   for_each_run(view, tile, item, stride,
                [&](std::uint64_t offset, std::size_t at, std::size_t bytes) {
                  read(offset, {scratch + at, bytes});
+                 if (dtype() == Dtype::boolean) require_bools(offset, {scratch + at, bytes});
                });
   if (header().byte_order == ByteOrder::big) swap_bytes({scratch, tile.size() * item}, item);
   return {.data = scratch, .stride = stride};
+}
+
+void ArrayReader::require_bools(std::uint64_t offset, std::span<const std::byte> bytes) const {
+  std::byte all{};
+  for (const std::byte byte : bytes) all |= byte;
+  if (all <= std::byte{1}) return;
+  const auto bad =
+      std::find_if(bytes.begin(), bytes.end(), [](std::byte byte) { return byte > std::byte{1}; });
+  throw input_error(
+      name(), "byte " + std::to_string(std::to_integer<int>(*bad)) + " at index " +
+                  index_text(header(), offset + static_cast<std::size_t>(bad - bytes.begin())) +
+                  "; in an array of bool only 0 and 1 can be");
 }
 
 std::string ArrayReader::copy_name() const { return "temporary copy of " + name(); }

@@ -38,7 +38,7 @@ class ArrayReader final : public Source {
   [[nodiscard]] bool sequential() const override { return stream_; }
   [[nodiscard]] bool copies() const override { return true; }
   /// Throws Error: input where a stream ends early, system where reading fails and where a file has
-  /// been truncated since it was opened.
+  /// been truncated since it was opened; input, too, for a bool that is neither 0 nor 1.
   [[nodiscard]] Rows load(const View& view, const Tile& tile, std::byte* scratch) override;
 
   /// Makes a stream random access: copies it to an unnamed temporary file, in little memory, and
@@ -57,6 +57,8 @@ class ArrayReader final : public Source {
  private:
   /// Fills `bytes` with the data from `offset` on, which in a stream has to be where it stands.
   void read(std::uint64_t offset, std::span<std::byte> bytes);
+  /// Of bools: throws for a byte that is neither 0 nor 1.
+  void require_bools(std::uint64_t offset, std::span<const std::byte> bytes) const;
   void expect_end_of_stream();
   /// Header and data.
   [[nodiscard]] std::uint64_t expected_bytes() const;

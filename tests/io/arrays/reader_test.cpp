@@ -111,6 +111,24 @@ TEST_CASE("A file is loaded a tile at a time, in any order") {
   reader.finish();
 }
 
+TEST_CASE("A bool that is neither 0 nor 1 is named with its index, in either memory order") {
+  const Directory directory;
+  const auto error = [](std::vector<std::uint8_t> bytes, Order order, Order loaded) {
+    std::string file = npy<std::uint8_t>({2, 3}, bytes, order);
+    file.replace(file.find("|u1"), 3, "|b1");
+    write_file("x.npy", file);
+    ArrayReader reader("x.npy");
+    reader.reorder(loaded);
+    return error_of([&] { return load_all<std::uint8_t>(reader, reader.view(1)); });
+  };
+  const std::string found = "input: x.npy: byte 2 at index ";
+  const std::string expected = "; in an array of bool only 0 and 1 can be";
+  CHECK(error({0, 1, 1, 0, 0, 1}, Order::c, Order::c) == "nothing");
+  CHECK(error({0, 1, 1, 0, 2, 255}, Order::c, Order::c) == found + "(1, 1)" + expected);
+  CHECK(error({0, 1, 1, 0, 2, 0}, Order::fortran, Order::fortran) == found + "(0, 2)" + expected);
+  CHECK(error({0, 1, 1, 0, 2, 0}, Order::c, Order::fortran) == found + "(1, 1)" + expected);
+}
+
 TEST_CASE("Every dtype is loaded in native byte order") {
   const Directory directory;
   std::string file = npy<std::uint16_t>({1, 2}, {0x0102, 0x0304});
