@@ -5,6 +5,7 @@
 #include <optional>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "cli/error.hpp"
 #include "io/arrays/reader.hpp"
@@ -85,10 +86,12 @@ void for_each_input(const std::vector<std::string>& paths, std::ptrdiff_t axis,
   }
 }
 
-Sums pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis, const io::State* state,
+Pool pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis, const io::State* state,
                  Report& report) {
   std::optional<Sums> pool;
-  for_each_input(paths, axis, state, report, [&pool](const Input& input) {
+  std::uint64_t batches = 0;
+  for_each_input(paths, axis, state, report, [&](const Input& input) {
+    if (input.sums.count != 0) ++batches;
     if (!pool) {
       pool = input.sums;
       return;
@@ -99,7 +102,7 @@ Sums pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis, con
       throw io::input_error(input.name, "makes more than 2^64 values per channel");
     }
   });
-  return pool.value();
+  return {std::move(pool.value()), batches};
 }
 
 }  // namespace bn::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -23,8 +24,12 @@ void for_each_input(const std::vector<std::string>& paths, std::ptrdiff_t axis,
                     const io::State* state, Report& report,
                     const std::function<void(const Input&)>& use);
 
-/// The exact sums of all inputs together.
-[[nodiscard]] Sums pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis,
+struct Pool {
+  Sums sums;                  ///< the exact sums of all inputs together
+  std::uint64_t batches = 0;  ///< how many inputs have values
+};
+
+[[nodiscard]] Pool pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis,
                                const io::State* state, Report& report);
 
 }  // namespace bn::cli

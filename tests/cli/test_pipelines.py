@@ -3,10 +3,41 @@
 import numpy as np
 
 from commands import STATE
-from harness import BAD_INPUT, BnTest, main, npy, saved
+from harness import BAD_INPUT, BnTest, USAGE, main, npy, saved
 
 
 class PipelinesTest(BnTest):
+    def test_case_92_after_calibrate_the_next_batch_of_a_cumulative_average_has_the_weight_of_one_more(self):
+        batches = [self.random.normal(i, 1, (8, 3)) for i in range(4)]
+        for i, x in enumerate(batches):
+            self.save("x%d.npy" % i, x)
+        self.save("empty.npy", np.zeros((0, 3)))
+        self.silent("stats", "x1.npy", "-o", "part.json")
+        for flags in ([], ["--average-batches"]):
+            self.state(**dict(STATE, momentum=None, num_batches_tracked=7))
+            self.ok("calibrate", "x0.npy", "part.json", "empty.npy", "x2.npy", "--state", "state.json", *flags)
+            self.assertEqual(self.json("state.json")["num_batches_tracked"], 3)
+            self.silent("forward", "x3.npy", "--state", "state.json", "-o", "y.npy")
+            after = self.json("state.json")
+            self.assertEqual(after["num_batches_tracked"], 4)
+            # All batches are of one size, so that the mean of the means is that of all values.
+            np.testing.assert_allclose(after["running_mean"], np.concatenate(batches).mean(axis=0), rtol=1e-12)
+
+    def test_case_92_with_a_number_as_momentum_the_count_stays(self):
+        self.save("x.npy", self.random.normal(0, 1, (8, 3)))
+        for flags in ([], ["--average-batches"]):
+            self.state(**STATE)
+            self.silent("calibrate", "x.npy", "--state", "state.json", *flags)
+            self.assertEqual(self.json("state.json")["num_batches_tracked"], STATE["num_batches_tracked"])
+
+    def test_case_92_init_takes_the_number_of_batches(self):
+        for n in (0, 5, 2 ** 53):
+            self.silent("init", "--channels", 2, "--num-batches-tracked", n, "-o", "s%d.json" % n)
+            self.assertEqual(self.json("s%d.json" % n)["num_batches_tracked"], n)
+        for n in ("-1", "1.5", "x", str(2 ** 53 + 1)):
+            self.fails(USAGE, "init", "--channels", 2, "--num-batches-tracked=" + n, "-o", "new.json",
+                       mentions=["--num-batches-tracked", n])
+
     def test_case_104_stats_without_an_output_writes_to_standard_output(self):
         self.save("x.npy", self.random.normal(1, 1, (40, 5)))
         self.silent("stats", "x.npy", "-o", "part.json")

@@ -33,7 +33,8 @@ void add_flags(Command& command, CalibrateRequest& request) {
   command.describe(
       {"Sets the running statistics from a whole dataset.", "INPUT... --state STATE.json",
        "They become the mean and the variance, by the state's estimator, of all inputs\n"
-       "together.\n"
+       "together. num_batches_tracked stays as it is, but where the state's momentum is null\n"
+       "(the cumulative average) it becomes the number of arrays and parts that have values.\n"
        "Examples:\n"
        "  bn calibrate --state state.json batch*.npy\n"
        "  bn calibrate --state state.json --average-batches batch*.npy\n"});
@@ -58,6 +59,7 @@ void check(const CalibrateRequest& request) {
 struct Calibration {
   std::vector<double> mean;
   std::vector<double> var;
+  std::uint64_t batches = 1;  // that it comes from
 };
 
 // Mean and variance of values that came from `source`; none where there are no values.
@@ -99,8 +101,11 @@ class ExactAverage {
 
 std::optional<Calibration> pooled(const CalibrateRequest& request, const io::State& state,
                                   std::ptrdiff_t axis, Report& report) {
-  return calibration_of(pool_inputs(request.inputs, axis, &state, report),
-                        state.momentum.running_var_estimator, "all inputs together");
+  const Pool pool = pool_inputs(request.inputs, axis, &state, report);
+  std::optional<Calibration> calibration =
+      calibration_of(pool.sums, state.momentum.running_var_estimator, "all inputs together");
+  if (calibration) calibration->batches = pool.batches;
+  return calibration;
 }
 
 // The rule of Ioffe and Szegedy 2015, algorithm 2: the expectations of the batches' statistics.
@@ -108,17 +113,17 @@ std::optional<Calibration> averaged(const CalibrateRequest& request, const io::S
                                     std::ptrdiff_t axis, Report& report) {
   ExactAverage mean;
   ExactAverage var;
-  bool any = false;
+  std::uint64_t batches = 0;
   for_each_input(request.inputs, axis, &state, report, [&](const Input& batch) {
     const std::optional<Calibration> statistics =
         calibration_of(batch.sums, state.momentum.running_var_estimator, batch.name);
     if (!statistics) return;
-    any = true;
+    ++batches;
     mean.add(statistics->mean);
     var.add(statistics->var);
   });
-  if (!any) return std::nullopt;
-  return Calibration{mean.get(), var.get()};
+  if (batches == 0) return std::nullopt;
+  return Calibration{mean.get(), var.get(), batches};
 }
 
 void run(const CalibrateRequest& request) {
@@ -136,6 +141,9 @@ void run(const CalibrateRequest& request) {
     state_update.commit(calibration->mean.size(), [&](RunningStatistics& running) {
       running.running_mean = calibration->mean;
       running.running_var = calibration->var;
+      // The cumulative average goes on as if it had seen these batches; with a number as momentum
+      // the next batch weighs the same whatever came before, and how many that was stays known.
+      if (!state.momentum.value) running.num_batches_tracked = calibration->batches;
     });
   } else {
     report.warn("no values to calibrate with; " + io::printable(state.path) + " stays as it was");

@@ -46,7 +46,7 @@ void run(const StatsRequest& request) {
   Report report(request.run);
   io::Transaction transaction({.sync = request.run.fsync});
   io::OutputFile& output = transaction.add_output(request.output, "-o");
-  const Sums sums = pool_inputs(request.inputs, request.axis, nullptr, report);
+  const Sums sums = pool_inputs(request.inputs, request.axis, nullptr, report).sums;
   try {
     output.append(io::format_part(sums));
   } catch (const RangeError& error) {
