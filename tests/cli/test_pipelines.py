@@ -1,5 +1,7 @@
 """What data pipelines need of bn: inputs in number and kind, cases 92 to 106 where they are about that."""
 
+import json
+
 import numpy as np
 
 from commands import STATE
@@ -37,6 +39,41 @@ class PipelinesTest(BnTest):
         for n in ("-1", "1.5", "x", str(2 ** 53 + 1)):
             self.fails(USAGE, "init", "--channels", 2, "--num-batches-tracked=" + n, "-o", "new.json",
                        mentions=["--num-batches-tracked", n])
+
+    def test_case_100_no_values_have_sums_of_0(self):
+        part = {"channels": 1, "count": 0, "mean": None, "var": None, "sum": ["0x0p0"], "sum_squares": ["0x0p0"]}
+        self.write("part.json", json.dumps(part))
+        self.silent("stats", "part.json")
+        self.save("dy.npy", np.zeros((0, 1)))
+        self.state(**dict(mode="train"))
+        self.ok("forward", "dy.npy", "--state", "state.json", "-o", "y.npy", "--cache", "cache.json")
+        cache = self.json("cache.json")
+        for key in ("sum", "sum_squares"):
+            self.write("part.json", json.dumps(dict(part, **{key: ["0x1p0"]})))
+            self.fails(BAD_INPUT, "stats", "part.json", mentions=["part.json", key + "[0]", "count is 0"])
+            self.write("cache.json", json.dumps(dict(cache, **{key: ["0x1p0"]})))
+            self.fails(BAD_INPUT, "backward", "dy.npy", "--x", "dy.npy", "--cache", "cache.json", "--dx", "dx.npy",
+                       mentions=["cache.json", key + "[0]", "count is 0"])
+
+    def test_case_100_a_cache_in_which_a_value_has_been_altered_is_refused(self):
+        self.save("x.npy", self.random.normal(0, 1, (8, 3)))
+        backward = ["backward", "x.npy", "--x", "x.npy", "--cache", "cache.json", "--dx", "dx.npy"]
+        for mode in ("train", "test"):
+            self.state(**STATE)
+            self.silent("forward", "x.npy", "--state", "state.json", "--mode", mode, "-o", "y.npy",
+                        "--cache", "cache.json")
+            good = self.json("cache.json")
+            self.silent(*backward)
+            altered = {"eps": 2e-5, "gamma": [1.5, 0.5, 1.0], "axis": -1, "mode": {"train": "test", "test": "train"}[mode],
+                       "mean": [0.5, 0.5, 0.5], "var": [0.5, 0.5, 0.5], "memory_order": "F"}
+            for key, value in altered.items():
+                self.write("cache.json", json.dumps(dict(good, **{key: value})))
+                self.fails(BAD_INPUT, *backward, mentions="cache.json")
+            self.write("cache.json", json.dumps({k: v for k, v in good.items() if k != "checksum"}))
+            self.fails(BAD_INPUT, *backward, mentions=["cache.json", "checksum", "made again"])
+            # What another program reads and writes again is the same cache.
+            self.write("cache.json", json.dumps(good, indent=1, sort_keys=True))
+            self.silent(*backward)
 
     def test_case_104_stats_without_an_output_writes_to_standard_output(self):
         self.save("x.npy", self.random.normal(1, 1, (40, 5)))
