@@ -82,6 +82,50 @@ class PipelinesTest(BnTest):
         self.assertEqual(self.silent("stats", "x.npy").stdout, self.read("part.json"))
         self.assertEqual(self.snapshot(), before)
 
+    def test_case_105_backward_takes_eps_instead_of_that_of_the_state(self):
+        self.save("x.npy", self.random.normal(0, 1, (8, 3)))
+        self.save("dy.npy", self.random.normal(0, 1, (8, 3)))
+        outputs = ["--dx", "dx.npy", "--dgamma", "dgamma.npy"]
+        for mode in ("train", "test"):
+            self.state(**dict(STATE, eps=0.5))
+            self.silent("backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--mode", mode, *outputs)
+            want = [self.read(n) for n in outputs[1::2]]
+            self.state(**STATE)
+            self.silent("backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--mode", mode,
+                        "--eps", "0.5", *outputs)
+            self.assertEqual([self.read(n) for n in outputs[1::2]], want)
+        self.silent("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--cache", "cache.json")
+        self.fails(USAGE, "backward", "dy.npy", "--x", "x.npy", "--cache", "cache.json", "--eps", "0.5", *outputs,
+                   mentions=["--eps", "cache"])
+        self.fails(USAGE, "backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--eps", "0", *outputs,
+                   mentions="--eps")
+
+    def test_case_105_values_of_channels_may_have_dimensions_of_1(self):
+        flags = ("--gamma", "--beta", "--running-mean", "--running-var")
+        values = {flag: self.random.random(3) for flag in flags}
+
+        def arguments(shape, order="C"):
+            for flag in flags:
+                self.save(flag[2:] + ".npy", np.asarray(values[flag].reshape(shape), order=order))
+            return [a for flag in flags for a in (flag, flag[2:] + ".npy")]
+
+        self.silent("init", *arguments((3,)), "-o", "want.json")
+        self.save("x.npy", self.random.normal(0, 1, (8, 3)))
+        self.state(mode="train", gamma="gamma.npy", beta="beta.npy")
+        self.silent("forward", "x.npy", "--state", "state.json", "-o", "want.npy", "--no-update")
+        for shape in ((1, 3), (3, 1), (1, 3, 1, 1), (1, 1, 1, 3)):
+            for order in "CF":
+                self.silent("init", *arguments(shape, order), "--force", "-o", "got.json")
+                self.assertEqual(self.read("got.json"), self.read("want.json"))
+                self.silent("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--no-update")
+                self.assertEqual(self.read("y.npy"), self.read("want.npy"))
+        for shape in ((), (2, 2), (0, 3)):
+            self.save("bad.npy", np.ones(shape))
+            self.fails(BAD_INPUT, "init", "--gamma", "bad.npy", "-o", "new.json", mentions=["bad.npy", str(shape), "(C,)"])
+        self.save("one.npy", np.ones((1, 1, 1)))
+        self.silent("init", "--gamma", "one.npy", "-o", "one.json")
+        self.assertEqual(self.json("one.json")["gamma"], [1.0])
+
     def test_case_106_bools_are_the_integers_0_and_1(self):
         x = self.random.random((40, 3)) < [0.2, 0.5, 0.9]
         dy = self.random.random((40, 3)) < 0.5

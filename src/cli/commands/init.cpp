@@ -84,8 +84,8 @@ void add_flags(Command& command, InitRequest& request) {
        "Examples:\n"
        "  bn init --preset pytorch --channels 64 -o state.json\n"
        "  bn init --gamma gamma.npy --beta beta.npy --momentum 0.99 -o state.json\n"
-       "F is a .npy file of shape (C,), which also gives C, or a number for every channel\n"
-       "(write ./1 for a file of that name).\n" +
+       "F is a .npy file of shape (C,), (1, C, 1, 1) and so on, which also gives C, or a\n"
+       "number for every channel (write ./1 for a file of that name).\n" +
            preset_table()});
   add_preset(command, request);
   command.flag("--channels", "C", "number of channels (default: that of the arrays)",

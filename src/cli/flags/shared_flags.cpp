@@ -22,6 +22,10 @@ void add_axis(Command& command, std::optional<std::ptrdiff_t>& axis) {
                axis, parse_axis);
 }
 
+void add_eps(Command& command, std::optional<double>& eps) {
+  command.flag("--eps", "NUMBER", "greater than 0 (default: the state's, or 1e-5)", eps, parse_eps);
+}
+
 void add_dtype(Command& command, std::optional<Dtype>& dtype) {
   command.flag("--dtype", "float16|float32|float64",
                "of the outputs (default: that of the input, float64 for integers and bool)", dtype,

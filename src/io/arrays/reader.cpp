@@ -178,9 +178,12 @@ void ArrayReader::finish() {
 std::vector<double> read_vector(const std::string& path, Sign sign) {
   ArrayReader reader(path);
   const ArrayHeader& header = reader.header();
-  if (header.shape.size() != 1) {
+  const auto long_dimensions = std::count_if(header.shape.begin(), header.shape.end(),
+                                             [](std::size_t dimension) { return dimension != 1; });
+  if (header.shape.empty() || long_dimensions > 1) {
     throw input_error(reader.name(), "has shape " + reader.shape() +
-                                         ", but one value per channel is needed: (C,)");
+                                         ", but one value per channel is needed: (C,), or a shape "
+                                         "like (1, C, 1, 1)");
   }
   // Only now is the claimed size known to be there, and may be allocated.
   reader.spool();

@@ -348,9 +348,29 @@ TEST_CASE("A vector of any dtype is read as doubles") {
   CHECK(read(npy<float>({0}, {})).empty());
   CHECK(read(npy<float16>({5}, {{0x3C00}, {0xC000}, {0x0001}, {0x7BFF}, {0x8400}})) ==
         std::vector<double>{1, -2, 0x1p-24, 65504, -0x1p-14});
-  write_file("v.npy", npy<float>({1, 2}, counting(2)));
-  CHECK(error_of([] { static_cast<void>(read_vector("v.npy")); }) ==
-        "input: v.npy: has shape (1, 2), but one value per channel is needed: (C,)");
+}
+
+TEST_CASE("A vector may have any number of dimensions of 1 besides its own") {
+  const Directory directory;
+  const auto read = [](const std::vector<std::size_t>& shape, std::size_t size, Order order) {
+    write_file("v.npy", npy<float>(shape, counting(size), order));
+    return read_vector("v.npy");
+  };
+  for (const Order order : {Order::c, Order::fortran}) {
+    for (const std::vector<std::size_t>& shape :
+         std::vector<std::vector<std::size_t>>{{3}, {1, 3}, {3, 1}, {1, 3, 1, 1}, {1, 1, 1, 3}}) {
+      CHECK(read(shape, 3, order) == std::vector<double>{0, 1, 2});
+    }
+    CHECK(read({1}, 1, order) == std::vector<double>{0});
+    CHECK(read({1, 1, 1}, 1, order) == std::vector<double>{0});
+    CHECK(read({1, 0}, 0, order).empty());
+    for (const std::vector<std::size_t>& shape :
+         std::vector<std::vector<std::size_t>>{{}, {2, 2}, {2, 1, 3}, {0, 2}, {0, 0}}) {
+      CHECK(error_of([&] { return read(shape, ArrayHeader{.shape = shape}.size(), order); }) ==
+            "input: v.npy: has shape " + shape_text(shape) +
+                ", but one value per channel is needed: (C,), or a shape like (1, C, 1, 1)");
+    }
+  }
 }
 
 TEST_CASE("A vector has finite values only, and none below 0 where it is asked for such") {
