@@ -17,7 +17,7 @@ namespace bn::cli {
 namespace {
 
 struct StatsRequest {
-  std::vector<std::string> inputs;
+  InputNames inputs;
   std::string output = "-";
   std::ptrdiff_t axis = 1;
   RunOptions run;
@@ -25,13 +25,13 @@ struct StatsRequest {
 
 void add_flags(Command& command, StatsRequest& request) {
   command.describe(
-      {"Computes exact statistics that can be merged.", "INPUT...",
+      {"Computes exact statistics that can be merged.", "(INPUT... | --files0-from FILE)",
        "What it writes can be an input again: parts merged in any order and grouping give\n"
        "the same bytes as all the data at once.\n"
        "Examples:\n"
        "  bn stats shard1.npy shard2.npy -o part.json\n"
        "  bn stats part1.json part2.json -o all.json\n"
-       "  bn stats shard*.npy | grep mean\n"});
+       "  find . -name '*.npy' -print0 | bn stats --files0-from - | grep mean\n"});
   add_inputs(command, request.inputs);
   command.flag("-o", "PART.json", "where to write (default: -, standard output)", request.output);
   command.flag("--axis", "N", "channel axis of the arrays, negative from the end (default: 1)",
@@ -44,9 +44,10 @@ void check(const StatsRequest& request) { require_inputs(request.inputs); }
 
 void run(const StatsRequest& request) {
   Report report(request.run);
+  const std::vector<std::string> inputs = input_names(request.inputs);
   io::Transaction transaction({.sync = request.run.fsync});
   io::OutputFile& output = transaction.add_output(request.output, "-o");
-  const Sums sums = pool_inputs(request.inputs, request.axis, nullptr, report).sums;
+  const Sums sums = pool_inputs(inputs, request.axis, nullptr, report).sums;
   try {
     output.append(io::format_part(sums));
   } catch (const RangeError& error) {

@@ -56,6 +56,11 @@ ArrayReader::ArrayReader(const std::string& path)
   data_begin_ = file_.begin + array_.offset;
 }
 
+ArrayReader::ArrayReader(InputFile file, StoredArray array)
+    : file_(std::move(file)), array_(std::move(array)), last_(false), stream_(!file_.regular()) {
+  data_begin_ = file_.begin + array_.offset;
+}
+
 View ArrayReader::view(std::ptrdiff_t axis) const {
   const auto rank = static_cast<std::ptrdiff_t>(header().shape.size());
   if (rank < 2) {
@@ -126,8 +131,8 @@ void ArrayReader::continue_with(Descriptor copy) {
 void ArrayReader::spool() {
   if (!stream_) return;
   Descriptor copy = open_unnamed_file();
-  std::vector<std::byte> buffer(kSpoolBufferBytes);
   const std::uint64_t size = header().data_bytes();
+  std::vector<std::byte> buffer(std::min<std::uint64_t>(kSpoolBufferBytes, size));
   while (streamed_ < size) {
     const std::span<std::byte> piece(buffer.data(),
                                      std::min<std::uint64_t>(buffer.size(), size - streamed_));
@@ -152,6 +157,7 @@ void ArrayReader::reorder(Order order) {
 std::uint64_t ArrayReader::expected_bytes() const { return array_.offset + header().data_bytes(); }
 
 void ArrayReader::expect_end_of_stream() {
+  if (!last_) return;
   std::byte next{};
   if (read_fully(file_.fd, {&next, 1}, name()) == 0) return;
   throw input_error(name(), "something follows the data: expected " +

@@ -23,6 +23,8 @@ class ArrayReader final : public Source {
   /// that its size is exactly header and data. Throws Error: system for what cannot be opened and
   /// for a directory, usage for a terminal, input for the content.
   explicit ArrayReader(const std::string& path);
+  /// One of several arrays in a file; what follows it is not looked at.
+  ArrayReader(InputFile file, StoredArray array);
 
   /// How messages call it: the path made printable, or "standard input".
   [[nodiscard]] const std::string& name() const { return file_.name; }
@@ -68,6 +70,7 @@ class ArrayReader final : public Source {
 
   InputFile file_;
   StoredArray array_;
+  bool last_ = true;  ///< nothing may follow the data
   bool stream_ = false;
   bool copied_ = false;           ///< file_.fd is one of our own
   std::uint64_t data_begin_ = 0;  ///< of the first element in file_.fd, where that is not a stream
