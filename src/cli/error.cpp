@@ -6,22 +6,6 @@
 
 namespace bn::cli {
 
-namespace {
-
-// The index, as Python writes it, of the element at a position in memory order.
-std::string index_text(const io::ArrayHeader& header, std::size_t position) {
-  std::vector<std::size_t> index(header.shape.size());
-  for (std::size_t step = 0; step < index.size(); ++step) {
-    // The dimension whose index changes fastest comes first.
-    const std::size_t d = header.order == Order::c ? index.size() - 1 - step : step;
-    index[d] = position % header.shape[d];
-    position /= header.shape[d];
-  }
-  return io::shape_text(index);
-}
-
-}  // namespace
-
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates) {
   const std::vector<std::string_view> words(candidates.begin(), candidates.end());
   const io::Nearest nearest = io::nearest(word, words);
@@ -55,7 +39,7 @@ io::Error explain(const bn::Error& error, const io::ArrayReader& x, const io::Ar
     const double value = non_finite->value;
     const char* found = std::isnan(value) ? "NaN" : value > 0 ? "infinity" : "-infinity";
     return {io::ErrorKind::input, array.name() + ": " + found + " at index " +
-                                      index_text(array.header(), non_finite->position) +
+                                      io::index_text(array.header(), non_finite->position) +
                                       "; its channel has no finite statistics"};
   }
   if (dynamic_cast<const SingleValueError*>(&error) != nullptr) {

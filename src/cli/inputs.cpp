@@ -1,15 +1,19 @@
 #include "cli/inputs.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "cli/error.hpp"
+#include "io/arrays/array_sequence.hpp"
 #include "io/arrays/reader.hpp"
 #include "io/documents/part.hpp"
 #include "io/files/file_kind.hpp"
+#include "io/files/file_names.hpp"
 
 namespace bn::cli {
 
@@ -43,11 +47,21 @@ std::uint64_t size_of(const std::string& path) {
   return none ? 0 : size;
 }
 
-Input read_array(const std::string& path, std::ptrdiff_t axis, ChannelCheck& check,
-                 Report& report) {
-  io::ArrayReader array(path);
+View checked_view(const io::ArrayReader& array, std::ptrdiff_t axis, ChannelCheck& check) {
   const View view = array.view(axis);
   check(array.name(), view.channel, channels_text(array, axis));
+  return view;
+}
+
+void check_headers(const std::string& path, std::ptrdiff_t axis, ChannelCheck& check) {
+  io::ArraySequence arrays(path);
+  while (const std::optional<io::ArrayReader> array = arrays.next()) {
+    static_cast<void>(checked_view(*array, axis, check));
+  }
+}
+
+Input read_array(io::ArrayReader& array, std::ptrdiff_t axis, ChannelCheck& check, Report& report) {
+  const View view = checked_view(array, axis, check);
   array.spool();  // sums() reads in the order that suits it
   Input input{array.name(), {}};
   try {
@@ -72,6 +86,16 @@ Input read_part(const std::string& path, ChannelCheck& check, Report& report) {
 
 }  // namespace
 
+std::vector<std::string> input_names(const InputNames& inputs) {
+  if (!inputs.list) return inputs.operands;
+  std::vector<std::string> names = io::read_file_names(*inputs.list);
+  if (std::count(names.begin(), names.end(), "-") > 1) {
+    throw io::input_error(*inputs.list,
+                          "- is in it more than once, but standard input is read once");
+  }
+  return names;
+}
+
 void for_each_input(const std::vector<std::string>& paths, std::ptrdiff_t axis,
                     const io::State* state, Report& report,
                     const std::function<void(const Input&)>& use) {
@@ -79,16 +103,27 @@ void for_each_input(const std::vector<std::string>& paths, std::ptrdiff_t axis,
   for (const std::string& path : paths) bytes += size_of(path);
   report.expect(bytes);
   ChannelCheck check(state);
+  std::vector<io::FileKind> kinds;
   for (const std::string& path : paths) {
-    const bool is_part = io::file_kind(path) == io::FileKind::json;
-    use(is_part ? read_part(path, check, report) : read_array(path, axis, check, report));
+    kinds.push_back(io::file_kind(path));
+    if (kinds.back() == io::FileKind::json) use(read_part(path, check, report));
+    if (kinds.back() == io::FileKind::array) check_headers(path, axis, check);
+  }
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if (kinds[i] == io::FileKind::json) continue;
+    io::ArraySequence arrays(paths[i]);
+    while (std::optional<io::ArrayReader> array = arrays.next()) {
+      use(read_array(*array, axis, check, report));
+    }
   }
 }
 
-Sums pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis, const io::State* state,
+Pool pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis, const io::State* state,
                  Report& report) {
   std::optional<Sums> pool;
-  for_each_input(paths, axis, state, report, [&pool](const Input& input) {
+  std::uint64_t batches = 0;
+  for_each_input(paths, axis, state, report, [&](const Input& input) {
+    if (input.sums.count != 0) ++batches;
     if (!pool) {
       pool = input.sums;
       return;
@@ -99,7 +134,7 @@ Sums pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis, con
       throw io::input_error(input.name, "makes more than 2^64 values per channel");
     }
   });
-  return pool.value();
+  return {std::move(pool.value()), batches};
 }
 
 }  // namespace bn::cli

@@ -2,29 +2,43 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "bn/statistics.hpp"
+#include "cli/input_names.hpp"
 #include "cli/report.hpp"
 #include "io/documents/state.hpp"
 
 namespace bn::cli {
 
+/// The operands or, read from the list, the names in it. Throws io::Error.
+[[nodiscard]] std::vector<std::string> input_names(const InputNames& inputs);
+
+/// One array or part.
 struct Input {
   std::string name;  ///< for messages
   Sums sums;
 };
 
-/// Hands the exact sums of one input after the other to `use`. `axis` is that of the arrays; all
-/// inputs have as many channels as `state`, which may be null, and as each other. Throws io::Error.
+/// Hands the exact sums of one array or part after the other to `use`, in an order that is not that
+/// of `paths`: parts come first, and all that can be known of files without reading the data of an
+/// array - that they are there, sizes, shapes, channels - is checked before any data is read.
+/// Pipes, devices and standard input are opened when it is their turn: one process may write to
+/// several of them, one after the other. `axis` is that of the arrays; all inputs have as many
+/// channels as `state`, which may be null, and as each other. Throws io::Error.
 void for_each_input(const std::vector<std::string>& paths, std::ptrdiff_t axis,
                     const io::State* state, Report& report,
                     const std::function<void(const Input&)>& use);
 
-/// The exact sums of all inputs together.
-[[nodiscard]] Sums pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis,
+struct Pool {
+  Sums sums;                  ///< the exact sums of all inputs together
+  std::uint64_t batches = 0;  ///< how many arrays and parts have values
+};
+
+[[nodiscard]] Pool pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis,
                                const io::State* state, Report& report);
 
 }  // namespace bn::cli

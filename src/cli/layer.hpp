@@ -45,8 +45,8 @@ struct Layer {
 [[nodiscard]] Layer layer_of_state(const io::State& state, const Overrides& overrides,
                                    const io::ArrayReader& x, Report& report);
 
-/// What y or dx is written as: the dtype of --dtype or that of the input, float64 for integers; the
-/// input's shape and memory order.
+/// What y or dx is written as: the dtype of --dtype or that of the input, float64 for integers
+/// and bool; the input's shape and memory order.
 [[nodiscard]] io::ArrayHeader output_header(std::optional<Dtype> flag,
                                             const io::ArrayHeader& input);
 

@@ -58,7 +58,10 @@ void Report::warn_of_overflows(std::size_t overflows, const std::string& array,
        std::string(name(dtype)) + " and became infinite");
 }
 
-void Report::note(const std::string& message) { notes_.push_back(message); }
+void Report::note(const std::string& message) {
+  // A stream may have millions of arrays.
+  if (options_.verbose) notes_.push_back(message);
+}
 
 void Report::note_input(const io::ArrayReader& array, std::ptrdiff_t axis) {
   const View view = array.view(axis);

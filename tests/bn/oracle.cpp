@@ -109,6 +109,7 @@ mpq_class value(bn::Dtype dtype, const std::byte* element) {
     case Dtype::int64:
       return mpq_class(static_cast<long>(read<std::int64_t>(element)));
     case Dtype::uint8:
+    case Dtype::boolean:
       return mpq_class(static_cast<unsigned>(read<std::uint8_t>(element)));
     case Dtype::uint16:
       return mpq_class(static_cast<unsigned>(read<std::uint16_t>(element)));

@@ -20,11 +20,13 @@ enum class Dtype : std::uint8_t {
   uint16,
   uint32,
   uint64,
+  boolean,  ///< the integers 0 and 1, a byte each; who reads them sees to it that there are no
+            ///< others
 };
 
-inline constexpr std::array kDtypes = {Dtype::float16, Dtype::float32, Dtype::float64, Dtype::int8,
-                                       Dtype::int16,   Dtype::int32,   Dtype::int64,   Dtype::uint8,
-                                       Dtype::uint16,  Dtype::uint32,  Dtype::uint64};
+inline constexpr std::array kDtypes = {
+    Dtype::float16, Dtype::float32, Dtype::float64, Dtype::int8,   Dtype::int16,  Dtype::int32,
+    Dtype::int64,   Dtype::uint8,   Dtype::uint16,  Dtype::uint32, Dtype::uint64, Dtype::boolean};
 
 /// IEEE 754 binary16 as it is stored; the library converts it on the way in and out.
 struct float16 {
@@ -48,6 +50,7 @@ inline constexpr std::array<DtypeFacts, kDtypes.size()> kDtypeFacts{{
     {"uint16", 2},
     {"uint32", 4},
     {"uint64", 8},
+    {"bool", 1},
 }};
 
 [[nodiscard]] constexpr std::size_t item_size(Dtype dtype) {

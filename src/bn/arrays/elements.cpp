@@ -45,6 +45,7 @@ bool fits_float(Dtype dtype) {
     case Dtype::int16:
     case Dtype::uint8:
     case Dtype::uint16:
+    case Dtype::boolean:
       return true;
     default:
       return false;
@@ -66,6 +67,7 @@ const float* widen<float>(Dtype dtype, const std::byte* elements, std::size_t n,
     case Dtype::int16:
       return convert<std::int16_t>(elements, n, scratch);
     case Dtype::uint8:
+    case Dtype::boolean:
       return convert<std::uint8_t>(elements, n, scratch);
     default:
       return convert<std::uint16_t>(elements, n, scratch);
@@ -87,6 +89,7 @@ const double* widen<double>(Dtype dtype, const std::byte* elements, std::size_t 
     case Dtype::int32:
       return convert<std::int32_t>(elements, n, scratch);
     case Dtype::uint8:
+    case Dtype::boolean:
       return convert<std::uint8_t>(elements, n, scratch);
     case Dtype::uint16:
       return convert<std::uint16_t>(elements, n, scratch);
@@ -115,6 +118,7 @@ Decoded decode(Dtype dtype, const std::byte* element) {
     case Dtype::int64:
       return {read<std::int64_t>(element), 0};
     case Dtype::uint8:
+    case Dtype::boolean:
       return {read<std::uint8_t>(element), 0};
     case Dtype::uint16:
       return {read<std::uint16_t>(element), 0};

@@ -31,7 +31,7 @@ struct BackwardRequest {
   std::optional<std::string> dx;
   std::optional<std::string> dgamma;
   std::optional<std::string> dbeta;
-  Overrides layer;  // mode and axis, with a state only
+  Overrides layer;  // mode, axis and eps, with a state only
   std::optional<Dtype> dtype;
   RunOptions run;
 };
@@ -56,6 +56,7 @@ void add_flags(Command& command, BackwardRequest& request) {
   command.flag("--dbeta", "DBETA.npy", "write dloss/dbeta, of shape (C,)", request.dbeta);
   add_mode(command, request.layer.mode);
   add_axis(command, request.layer.axis);
+  add_eps(command, request.layer.eps);
   add_dtype(command, request.dtype);
   add_computing(command, request.run);
   add_fsync(command, request.run);
@@ -72,6 +73,9 @@ void check(const BackwardRequest& request) {
   }
   if (request.cache && request.layer.axis) {
     throw UsageError("--axis: the cache says which axis it was");
+  }
+  if (request.cache && request.layer.eps) {
+    throw UsageError("--eps: the cache says which eps it was");
   }
   if (!request.dx && !request.dgamma && !request.dbeta) {
     throw UsageError("nothing to write: give --dx, --dgamma or --dbeta");

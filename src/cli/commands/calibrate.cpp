@@ -23,7 +23,7 @@ namespace {
 
 struct CalibrateRequest {
   std::string state;
-  std::vector<std::string> inputs;
+  InputNames inputs;
   bool average_batches = false;
   std::optional<std::ptrdiff_t> axis;
   RunOptions run;
@@ -31,18 +31,21 @@ struct CalibrateRequest {
 
 void add_flags(Command& command, CalibrateRequest& request) {
   command.describe(
-      {"Sets the running statistics from a whole dataset.", "INPUT... --state STATE.json",
+      {"Sets the running statistics from a whole dataset.",
+       "(INPUT... | --files0-from FILE) --state STATE.json",
        "They become the mean and the variance, by the state's estimator, of all inputs\n"
-       "together.\n"
+       "together. num_batches_tracked stays as it is, but where the state's momentum is null\n"
+       "(the cumulative average) it becomes the number of arrays and parts that have values.\n"
        "Examples:\n"
        "  bn calibrate --state state.json batch*.npy\n"
        "  bn calibrate --state state.json --average-batches batch*.npy\n"});
   add_inputs(command, request.inputs);
   command.flag("--state", "STATE.json", "the state to change (required)", request.state);
-  command.toggle("--average-batches",
-                 "average the means and the variances of the inputs, each one a batch, instead of "
-                 "pooling their values",
-                 request.average_batches);
+  command.toggle(
+      "--average-batches",
+      "average the means and the variances of the arrays and parts, each one a batch, instead of "
+      "pooling their values",
+      request.average_batches);
   add_axis(command, request.axis);
   add_computing(command, request.run);
   add_lock_timeout(command, request.run);
@@ -58,6 +61,7 @@ void check(const CalibrateRequest& request) {
 struct Calibration {
   std::vector<double> mean;
   std::vector<double> var;
+  std::uint64_t batches = 1;  // that it comes from
 };
 
 // Mean and variance of values that came from `source`; none where there are no values.
@@ -97,32 +101,36 @@ class ExactAverage {
   std::uint64_t count_ = 0;
 };
 
-std::optional<Calibration> pooled(const CalibrateRequest& request, const io::State& state,
+std::optional<Calibration> pooled(const std::vector<std::string>& inputs, const io::State& state,
                                   std::ptrdiff_t axis, Report& report) {
-  return calibration_of(pool_inputs(request.inputs, axis, &state, report),
-                        state.momentum.running_var_estimator, "all inputs together");
+  const Pool pool = pool_inputs(inputs, axis, &state, report);
+  std::optional<Calibration> calibration =
+      calibration_of(pool.sums, state.momentum.running_var_estimator, "all inputs together");
+  if (calibration) calibration->batches = pool.batches;
+  return calibration;
 }
 
 // The rule of Ioffe and Szegedy 2015, algorithm 2: the expectations of the batches' statistics.
-std::optional<Calibration> averaged(const CalibrateRequest& request, const io::State& state,
+std::optional<Calibration> averaged(const std::vector<std::string>& inputs, const io::State& state,
                                     std::ptrdiff_t axis, Report& report) {
   ExactAverage mean;
   ExactAverage var;
-  bool any = false;
-  for_each_input(request.inputs, axis, &state, report, [&](const Input& batch) {
+  std::uint64_t batches = 0;
+  for_each_input(inputs, axis, &state, report, [&](const Input& batch) {
     const std::optional<Calibration> statistics =
         calibration_of(batch.sums, state.momentum.running_var_estimator, batch.name);
     if (!statistics) return;
-    any = true;
+    ++batches;
     mean.add(statistics->mean);
     var.add(statistics->var);
   });
-  if (!any) return std::nullopt;
-  return Calibration{mean.get(), var.get()};
+  if (batches == 0) return std::nullopt;
+  return Calibration{mean.get(), var.get(), batches};
 }
 
 void run(const CalibrateRequest& request) {
   Report report(request.run);
+  const std::vector<std::string> inputs = input_names(request.inputs);
   const io::State state = io::read_state(request.state);
   const std::ptrdiff_t axis = request.axis.value_or(state.axis);
   io::Transaction transaction;
@@ -130,12 +138,15 @@ void run(const CalibrateRequest& request) {
       transaction, state, "--state", std::chrono::duration<double>(request.run.lock_timeout));
 
   const std::optional<Calibration> calibration = request.average_batches
-                                                     ? averaged(request, state, axis, report)
-                                                     : pooled(request, state, axis, report);
+                                                     ? averaged(inputs, state, axis, report)
+                                                     : pooled(inputs, state, axis, report);
   if (calibration) {
     state_update.commit(calibration->mean.size(), [&](RunningStatistics& running) {
       running.running_mean = calibration->mean;
       running.running_var = calibration->var;
+      // The cumulative average goes on as if it had seen these batches; with a number as momentum
+      // the next batch weighs the same whatever came before, and how many that was stays known.
+      if (!state.momentum.value) running.num_batches_tracked = calibration->batches;
     });
   } else {
     report.warn("no values to calibrate with; " + io::printable(state.path) + " stays as it was");

@@ -53,8 +53,7 @@ void add_flags(Command& command, ForwardRequest& request) {
   command.flag("-o", "Y.npy", "where y goes, - for standard output (required)", request.y);
   add_mode(command, request.layer.mode);
   add_axis(command, request.layer.axis);
-  command.flag("--eps", "NUMBER", "greater than 0 (default: the state's, or 1e-5)",
-               request.layer.eps, parse_eps);
+  add_eps(command, request.layer.eps);
   command.flag("--momentum", "NUMBER|null",
                "0 to 1, or null for the cumulative average (default: the state's,\nor 0.9)",
                request.layer.momentum, parse_momentum);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,6 +36,7 @@ struct InitRequest {
   NumberOrPath beta = 0.0;
   NumberOrPath running_mean = 0.0;
   NumberOrPath running_var = 0.0;
+  std::uint64_t num_batches_tracked = 0;
   RunOptions run;
 };
 
@@ -82,8 +84,8 @@ void add_flags(Command& command, InitRequest& request) {
        "Examples:\n"
        "  bn init --preset pytorch --channels 64 -o state.json\n"
        "  bn init --gamma gamma.npy --beta beta.npy --momentum 0.99 -o state.json\n"
-       "F is a .npy file of shape (C,), which also gives C, or a number for every channel\n"
-       "(write ./1 for a file of that name).\n" +
+       "F is a .npy file of shape (C,), (1, C, 1, 1) and so on, which also gives C, or a\n"
+       "number for every channel (write ./1 for a file of that name).\n" +
            preset_table()});
   add_preset(command, request);
   command.flag("--channels", "C", "number of channels (default: that of the arrays)",
@@ -94,6 +96,9 @@ void add_flags(Command& command, InitRequest& request) {
                parse_number_or_path);
   command.flag("--running-var", "F", "at least 0 (default: the preset's)", request.running_var,
                parse_variance_or_path);
+  command.flag("--num-batches-tracked", "N",
+               "how many batches the running statistics come from, 0 to 2^53 (default: 0)",
+               request.num_batches_tracked, parse_batches);
   command.flag("--mode", "train|test", "default: train", request.mode, parse_mode);
   command.flag("--axis", "N", "channel axis, negative from the end (default: the preset's)",
                request.axis, parse_axis);
@@ -168,6 +173,7 @@ void run(const InitRequest& request) {
   state.beta = std::move(arrays[1].values);
   state.running_mean = std::move(arrays[2].values);
   state.running_var = std::move(arrays[3].values);
+  state.num_batches_tracked = request.num_batches_tracked;
   io::spell_out(state);
 
   output.append(io::format_state(state));

@@ -17,39 +17,37 @@ namespace bn::cli {
 namespace {
 
 struct StatsRequest {
-  std::vector<std::string> inputs;
-  std::string output;
+  InputNames inputs;
+  std::string output = "-";
   std::ptrdiff_t axis = 1;
   RunOptions run;
 };
 
 void add_flags(Command& command, StatsRequest& request) {
   command.describe(
-      {"Computes exact statistics that can be merged.", "INPUT... -o PART.json",
+      {"Computes exact statistics that can be merged.", "(INPUT... | --files0-from FILE)",
        "What it writes can be an input again: parts merged in any order and grouping give\n"
        "the same bytes as all the data at once.\n"
        "Examples:\n"
        "  bn stats shard1.npy shard2.npy -o part.json\n"
-       "  bn stats part1.json part2.json -o all.json\n"});
+       "  bn stats part1.json part2.json -o all.json\n"
+       "  find . -name '*.npy' -print0 | bn stats --files0-from - | grep mean\n"});
   add_inputs(command, request.inputs);
-  command.flag("-o", "PART.json", "where to write, - for standard output (required)",
-               request.output);
+  command.flag("-o", "PART.json", "where to write (default: -, standard output)", request.output);
   command.flag("--axis", "N", "channel axis of the arrays, negative from the end (default: 1)",
                request.axis, parse_axis);
   add_computing(command, request.run);
   add_fsync(command, request.run);
 }
 
-void check(const StatsRequest& request) {
-  require_inputs(request.inputs);
-  require(request.output, "-o PART.json");
-}
+void check(const StatsRequest& request) { require_inputs(request.inputs); }
 
 void run(const StatsRequest& request) {
   Report report(request.run);
+  const std::vector<std::string> inputs = input_names(request.inputs);
   io::Transaction transaction({.sync = request.run.fsync});
   io::OutputFile& output = transaction.add_output(request.output, "-o");
-  const Sums sums = pool_inputs(request.inputs, request.axis, nullptr, report);
+  const Sums sums = pool_inputs(inputs, request.axis, nullptr, report).sums;
   try {
     output.append(io::format_part(sums));
   } catch (const RangeError& error) {

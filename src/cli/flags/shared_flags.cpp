@@ -8,9 +8,13 @@
 
 namespace bn::cli {
 
-void add_inputs(Command& command, std::vector<std::string>& inputs) {
-  command.positionals("INPUT", "arrays, .npy, - for one on standard input, and files of bn stats",
-                      inputs);
+void add_inputs(Command& command, InputNames& inputs) {
+  command.positionals(
+      "INPUT", "files of one or more arrays, .npy, - for standard input, and files of bn stats",
+      inputs.operands);
+  command.flag("--files0-from", "FILE",
+               "read the names of the inputs, each ended by NUL, from FILE, - for standard input",
+               inputs.list);
 }
 
 void add_mode(Command& command, std::optional<Mode>& mode) {
@@ -22,9 +26,13 @@ void add_axis(Command& command, std::optional<std::ptrdiff_t>& axis) {
                axis, parse_axis);
 }
 
+void add_eps(Command& command, std::optional<double>& eps) {
+  command.flag("--eps", "NUMBER", "greater than 0 (default: the state's, or 1e-5)", eps, parse_eps);
+}
+
 void add_dtype(Command& command, std::optional<Dtype>& dtype) {
   command.flag("--dtype", "float16|float32|float64",
-               "of the outputs (default: that of the input, float64 for integers)", dtype,
+               "of the outputs (default: that of the input, float64 for integers and bool)", dtype,
                parse_dtype);
 }
 
@@ -56,9 +64,14 @@ void require(const std::string& value, const char* what) {
   if (value.empty()) throw UsageError(std::string("missing ") + what);
 }
 
-void require_inputs(const std::vector<std::string>& inputs) {
-  if (inputs.empty()) throw UsageError("missing INPUT");
-  if (std::count(inputs.begin(), inputs.end(), "-") > 1) {
+void require_inputs(const InputNames& inputs) {
+  const std::vector<std::string>& operands = inputs.operands;
+  if (inputs.list && !operands.empty()) {
+    throw UsageError("extra operand " + operands.front() +
+                     "; file operands cannot be combined with --files0-from");
+  }
+  if (operands.empty() && !inputs.list) throw UsageError("missing INPUT");
+  if (std::count(operands.begin(), operands.end(), "-") > 1) {
     throw UsageError("- is given more than once for standard input");
   }
 }

@@ -5,21 +5,22 @@
 #include <initializer_list>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "bn/arrays/dtype.hpp"
 #include "bn/conventions.hpp"
+#include "cli/input_names.hpp"
 #include "cli/run_options.hpp"
 
 namespace bn::cli {
 
 class Command;
 
-/// INPUT...: the arrays and parts of stats and calibrate.
-void add_inputs(Command& command, std::vector<std::string>& inputs);
+/// INPUT... and --files0-from: the arrays and parts of stats and calibrate.
+void add_inputs(Command& command, InputNames& inputs);
 
 void add_mode(Command& command, std::optional<Mode>& mode);
 void add_axis(Command& command, std::optional<std::ptrdiff_t>& axis);
+void add_eps(Command& command, std::optional<double>& eps);
 void add_dtype(Command& command, std::optional<Dtype>& dtype);
 
 /// --verbose alone, for what has no warnings.
@@ -33,7 +34,7 @@ void add_fsync(Command& command, RunOptions& run);
 
 /// `what` is not empty: "--state STATE.json".
 void require(const std::string& value, const char* what);
-void require_inputs(const std::vector<std::string>& inputs);
+void require_inputs(const InputNames& inputs);
 /// The state of `flag` is a file, since it may have to be read again.
 void refuse_dash(const std::string& path, const char* flag);
 /// Not two of the paths are "-" for `stream`, "standard output".

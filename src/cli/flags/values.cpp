@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "cli/error.hpp"
+#include "io/documents/state.hpp"
 
 namespace bn::cli {
 
@@ -68,6 +69,11 @@ std::ptrdiff_t parse_axis(std::string_view flag, std::string_view text) {
 std::size_t parse_channels(std::string_view flag, std::string_view text) {
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
   return static_cast<std::size_t>(parse_integer(flag, text, 0, kMax));
+}
+
+std::uint64_t parse_batches(std::string_view flag, std::string_view text) {
+  constexpr auto kMax = static_cast<std::int64_t>(io::kMaxBatches);
+  return static_cast<std::uint64_t>(parse_integer(flag, text, 0, kMax));
 }
 
 unsigned parse_threads(std::string_view flag, std::string_view text) {

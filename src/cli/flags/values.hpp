@@ -24,6 +24,8 @@ namespace bn::cli {
 
 [[nodiscard]] std::ptrdiff_t parse_axis(std::string_view flag, std::string_view text);
 [[nodiscard]] std::size_t parse_channels(std::string_view flag, std::string_view text);
+/// What a state can count: 0 to 2^53.
+[[nodiscard]] std::uint64_t parse_batches(std::string_view flag, std::string_view text);
 [[nodiscard]] unsigned parse_threads(std::string_view flag, std::string_view text);
 /// Greater than 0.
 [[nodiscard]] double parse_eps(std::string_view flag, std::string_view text);

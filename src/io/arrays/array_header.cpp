@@ -41,6 +41,17 @@ std::string shape_text(std::span<const std::size_t> shape) {
   return text.append(shape.size() == 1 ? ",)" : ")");
 }
 
+std::string index_text(const ArrayHeader& header, std::size_t position) {
+  std::vector<std::size_t> index(header.shape.size());
+  for (std::size_t step = 0; step < index.size(); ++step) {
+    // The dimension whose index changes fastest comes first.
+    const std::size_t d = header.order == Order::c ? index.size() - 1 - step : step;
+    index[d] = position % header.shape[d];
+    position /= header.shape[d];
+  }
+  return shape_text(index);
+}
+
 std::optional<Dtype> parse_dtype_name(std::string_view text) {
   const auto* const found = std::find_if(kDtypes.begin(), kDtypes.end(),
                                          [&](Dtype dtype) { return name(dtype) == text; });

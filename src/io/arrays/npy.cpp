@@ -29,7 +29,6 @@ std::string type_code(Dtype dtype) {
 
 // What NumPy calls the types that are not supported; empty for what is not a type at all.
 std::string_view foreign_type(std::string_view code) {
-  if (code == "?" || code == "b1") return "bool";
   if (code == "c8") return "complex64";
   if (code == "c16") return "complex128";
   if (code == "f12" || code == "f16" || code == "c24" || code == "c32") return "long double";
@@ -46,8 +45,8 @@ Error unsupported_dtype(std::string_view file, std::string_view descr, std::stri
   std::string message = "dtype " + printable(descr, 60);
   if (!type.empty()) message.append(" (").append(type).append(")");
   return input_error(file, message +
-                               " cannot be normalised; float16, float32, float64 and the integers "
-                               "of 1 to 8 bytes can, for instance x.astype('float32')");
+                               " cannot be normalised; float16, float32, float64, bool and the "
+                               "integers of 1 to 8 bytes can, for instance x.astype('float32')");
 }
 
 constexpr bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
@@ -160,6 +159,7 @@ class HeaderParser {
       prefix = code[0];
       code.remove_prefix(1);
     }
+    if (code == "?") code = "b1";  // NumPy reads both
     const auto* const found = std::find_if(kDtypes.begin(), kDtypes.end(),
                                            [&](Dtype dtype) { return type_code(dtype) == code; });
     if (found == kDtypes.end()) {

@@ -56,6 +56,11 @@ ArrayReader::ArrayReader(const std::string& path)
   data_begin_ = file_.begin + array_.offset;
 }
 
+ArrayReader::ArrayReader(InputFile file, StoredArray array)
+    : file_(std::move(file)), array_(std::move(array)), last_(false), stream_(!file_.regular()) {
+  data_begin_ = file_.begin + array_.offset;
+}
+
 View ArrayReader::view(std::ptrdiff_t axis) const {
   const auto rank = static_cast<std::ptrdiff_t>(header().shape.size());
   if (rank < 2) {
@@ -95,9 +100,22 @@ Rows ArrayReader::load(const View& view, const Tile& tile, std::byte* scratch) {
   for_each_run(view, tile, item, stride,
                [&](std::uint64_t offset, std::size_t at, std::size_t bytes) {
                  read(offset, {scratch + at, bytes});
+                 if (dtype() == Dtype::boolean) require_bools(offset, {scratch + at, bytes});
                });
   if (header().byte_order == ByteOrder::big) swap_bytes({scratch, tile.size() * item}, item);
   return {.data = scratch, .stride = stride};
+}
+
+void ArrayReader::require_bools(std::uint64_t offset, std::span<const std::byte> bytes) const {
+  std::byte all{};
+  for (const std::byte byte : bytes) all |= byte;
+  if (all <= std::byte{1}) return;
+  const auto bad =
+      std::find_if(bytes.begin(), bytes.end(), [](std::byte byte) { return byte > std::byte{1}; });
+  throw input_error(
+      name(), "byte " + std::to_string(std::to_integer<int>(*bad)) + " at index " +
+                  index_text(header(), offset + static_cast<std::size_t>(bad - bytes.begin())) +
+                  "; in an array of bool only 0 and 1 can be");
 }
 
 std::string ArrayReader::copy_name() const { return "temporary copy of " + name(); }
@@ -113,8 +131,8 @@ void ArrayReader::continue_with(Descriptor copy) {
 void ArrayReader::spool() {
   if (!stream_) return;
   Descriptor copy = open_unnamed_file();
-  std::vector<std::byte> buffer(kSpoolBufferBytes);
   const std::uint64_t size = header().data_bytes();
+  std::vector<std::byte> buffer(std::min<std::uint64_t>(kSpoolBufferBytes, size));
   while (streamed_ < size) {
     const std::span<std::byte> piece(buffer.data(),
                                      std::min<std::uint64_t>(buffer.size(), size - streamed_));
@@ -139,6 +157,7 @@ void ArrayReader::reorder(Order order) {
 std::uint64_t ArrayReader::expected_bytes() const { return array_.offset + header().data_bytes(); }
 
 void ArrayReader::expect_end_of_stream() {
+  if (!last_) return;
   std::byte next{};
   if (read_fully(file_.fd, {&next, 1}, name()) == 0) return;
   throw input_error(name(), "something follows the data: expected " +
@@ -165,9 +184,12 @@ void ArrayReader::finish() {
 std::vector<double> read_vector(const std::string& path, Sign sign) {
   ArrayReader reader(path);
   const ArrayHeader& header = reader.header();
-  if (header.shape.size() != 1) {
+  const auto long_dimensions = std::count_if(header.shape.begin(), header.shape.end(),
+                                             [](std::size_t dimension) { return dimension != 1; });
+  if (header.shape.empty() || long_dimensions > 1) {
     throw input_error(reader.name(), "has shape " + reader.shape() +
-                                         ", but one value per channel is needed: (C,)");
+                                         ", but one value per channel is needed: (C,), or a shape "
+                                         "like (1, C, 1, 1)");
   }
   // Only now is the claimed size known to be there, and may be allocated.
   reader.spool();

@@ -23,6 +23,8 @@ class ArrayReader final : public Source {
   /// that its size is exactly header and data. Throws Error: system for what cannot be opened and
   /// for a directory, usage for a terminal, input for the content.
   explicit ArrayReader(const std::string& path);
+  /// One of several arrays in a file; what follows it is not looked at.
+  ArrayReader(InputFile file, StoredArray array);
 
   /// How messages call it: the path made printable, or "standard input".
   [[nodiscard]] const std::string& name() const { return file_.name; }
@@ -38,7 +40,7 @@ class ArrayReader final : public Source {
   [[nodiscard]] bool sequential() const override { return stream_; }
   [[nodiscard]] bool copies() const override { return true; }
   /// Throws Error: input where a stream ends early, system where reading fails and where a file has
-  /// been truncated since it was opened.
+  /// been truncated since it was opened; input, too, for a bool that is neither 0 nor 1.
   [[nodiscard]] Rows load(const View& view, const Tile& tile, std::byte* scratch) override;
 
   /// Makes a stream random access: copies it to an unnamed temporary file, in little memory, and
@@ -57,6 +59,8 @@ class ArrayReader final : public Source {
  private:
   /// Fills `bytes` with the data from `offset` on, which in a stream has to be where it stands.
   void read(std::uint64_t offset, std::span<std::byte> bytes);
+  /// Of bools: throws for a byte that is neither 0 nor 1.
+  void require_bools(std::uint64_t offset, std::span<const std::byte> bytes) const;
   void expect_end_of_stream();
   /// Header and data.
   [[nodiscard]] std::uint64_t expected_bytes() const;
@@ -66,6 +70,7 @@ class ArrayReader final : public Source {
 
   InputFile file_;
   StoredArray array_;
+  bool last_ = true;  ///< nothing may follow the data
   bool stream_ = false;
   bool copied_ = false;           ///< file_.fd is one of our own
   std::uint64_t data_begin_ = 0;  ///< of the first element in file_.fd, where that is not a stream
@@ -75,9 +80,10 @@ class ArrayReader final : public Source {
 /// Which values of channels are sound: all finite ones, or those that a variance can have.
 enum class Sign : std::uint8_t { any, not_negative };
 
-/// The values of a one-dimensional array of any dtype as doubles: gamma, beta and their like.
-/// Throws Error as ArrayReader, and (input) for another rank and for values that are not finite or
-/// have the wrong sign.
+/// One value per channel as doubles: gamma, beta and their like. From an array of any dtype, of the
+/// shape (C,) or with any number of dimensions of 1 besides, as (1, C, 1, 1). Throws Error as
+/// ArrayReader, and (input) for other shapes, rank 0 among them, and for values that are not finite
+/// or have the wrong sign.
 [[nodiscard]] std::vector<double> read_vector(const std::string& path, Sign sign = Sign::any);
 
 }  // namespace bn::io

@@ -1,8 +1,10 @@
 #include "io/arrays/stored_array.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "io/arrays/npy.hpp"
@@ -12,28 +14,34 @@ namespace bn::io {
 
 namespace {
 
-StoredArray find_npy(const InputFile& file) {
-  std::vector<std::byte> head(kNpyPrefixSize);
-  const auto read = [&](std::size_t from) {
-    const std::span<std::byte> rest = std::span(head).subspan(from);
-    const std::size_t got = file.regular()
-                                ? pread_fully(file.fd, rest, file.begin + from, file.name)
-                                : read_fully(file.fd, rest, file.name);
-    head.resize(from + got);
-  };
-  read(0);
+// The bytes from `from` on, which in a stream has to be where it stands; less where it ends.
+std::size_t read_at(const InputFile& file, std::uint64_t from, std::span<std::byte> bytes) {
+  return file.regular() ? pread_fully(file.fd, bytes, file.begin + from, file.name)
+                        : read_fully(file.fd, bytes, file.name);
+}
+
+std::vector<std::byte> read_prefix(const InputFile& file) {
+  std::vector<std::byte> prefix(kNpyPrefixSize);
+  prefix.resize(read_at(file, 0, prefix));
+  return prefix;
+}
+
+// `head`: what read_prefix() has read.
+StoredArray find_npy(const InputFile& file, std::vector<std::byte> head) {
   const std::size_t offset = npy_data_offset(file.name, head);
   if (offset > head.size() && head.size() == kNpyPrefixSize) {
     head.resize(offset);
-    read(kNpyPrefixSize);
+    head.resize(kNpyPrefixSize +
+                read_at(file, kNpyPrefixSize, std::span(head).subspan(kNpyPrefixSize)));
   }
   return {.header = parse_npy_header(file.name, head), .offset = offset};
 }
 
-// The data are the last thing in the file.
-void require_size(const InputFile& file, const StoredArray& array) {
+enum class Behind : std::uint8_t { nothing, anything };
+
+void require_size(const InputFile& file, const StoredArray& array, Behind behind) {
   const std::uint64_t expected = array.offset + array.header.data_bytes();
-  if (file.size() == expected) return;
+  if (file.size() == expected || (file.size() > expected && behind == Behind::anything)) return;
   const std::string found =
       file.size() > expected ? "something follows the data: " : "the file is cut short: ";
   throw input_error(file.name, found + "expected " + std::to_string(expected) + " bytes, got " +
@@ -47,8 +55,16 @@ void require_size(const InputFile& file, const StoredArray& array) {
 
 // There is one format today. Another one is told apart here, by how the file begins.
 StoredArray find_array(const InputFile& file) {
-  StoredArray array = find_npy(file);
-  if (file.regular()) require_size(file, array);
+  StoredArray array = find_npy(file, read_prefix(file));
+  if (file.regular()) require_size(file, array, Behind::nothing);
+  return array;
+}
+
+std::optional<StoredArray> find_next_array(const InputFile& file, std::size_t before) {
+  std::vector<std::byte> prefix = read_prefix(file);
+  if (prefix.empty() && before > 0) return std::nullopt;
+  StoredArray array = find_npy(file, std::move(prefix));
+  if (file.regular()) require_size(file, array, Behind::anything);
   return array;
 }
 

@@ -52,6 +52,17 @@ void require_null(const json::Document& document, std::string_view key) {
   if (field.value().kind != json::Kind::null) field.fail("null where count is 0");
 }
 
+// No values add up to nothing.
+void require_zero(const json::Document& document, std::string_view key,
+                  const std::vector<Dyadic>& sums) {
+  for (std::size_t c = 0; c < sums.size(); ++c) {
+    if (sums[c] == Dyadic()) continue;
+    const std::string zero = json::string_text(Dyadic().to_string());
+    document.field(key).fail_at(c, json::string_text(sums[c].to_string()),
+                                zero + " where count is 0");
+  }
+}
+
 }  // namespace
 
 void append_batch_statistics(json::Members& members, const Sums& sums,
@@ -73,6 +84,8 @@ BatchStatistics read_batch_statistics(const json::Document& document, std::strin
   if (result.sums.count == 0) {
     require_null(document, "mean");
     require_null(document, "var");
+    require_zero(document, "sum", result.sums.sum);
+    require_zero(document, "sum_squares", result.sums.sum_squares);
     return result;
   }
   result.mean = read_channels(document, "mean", channels);

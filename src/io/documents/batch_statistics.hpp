@@ -23,8 +23,9 @@ struct BatchStatistics {
 void append_batch_statistics(json::Members& members, const Sums& sums,
                              const std::vector<double>& mean, const std::vector<double>& var);
 
-/// Reads them. Throws Error (input), also where mean and var are not those of the sums: nobody
-/// should be able to change the ones that people read without changing what counts.
+/// Reads them. Throws Error (input), also where mean and var are not those of the sums, or
+/// no values have sums other than 0: nobody should be able to change the ones that people read
+/// without changing what counts.
 [[nodiscard]] BatchStatistics read_batch_statistics(const json::Document& document,
                                                     std::string_view file, std::size_t channels);
 

@@ -1,8 +1,10 @@
 #include "io/documents/cache.hpp"
 
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstdio>
+#include <iterator>
 
 #include "io/arrays/array_header.hpp"
 #include "io/documents/batch_statistics.hpp"
@@ -16,9 +18,9 @@ namespace bn::io {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> kKeys = {
-    "mode", "axis", "shape", "dtype", "memory_order", "eps",       "gamma",
-    "mean", "var",  "count", "sum",   "sum_squares",  "x_checksum"};
+constexpr std::array<std::string_view, 14> kKeys = {
+    "mode", "axis", "shape", "dtype", "memory_order", "eps",        "gamma",
+    "mean", "var",  "count", "sum",   "sum_squares",  "x_checksum", "checksum"};
 
 std::string hexadecimal(std::uint64_t value) {
   std::array<char, 19> buffer{};
@@ -37,6 +39,64 @@ std::uint64_t read_checksum(const json::Field& field) {
     field.fail(kExpected);
   }
   return value;
+}
+
+// Mixes words into one, so that a change of one word shows whatever the others are, and a change of
+// several does but by an unlikely chance. It tells what has been altered by mistake; whoever means
+// to deceive can compute it.
+class Mixer {
+ public:
+  void add(std::uint64_t word) {
+    state_ = (state_ ^ word) * 0x9e3779b97f4a7c15;
+    state_ ^= state_ >> 32U;
+  }
+  void add(double value) { add(std::bit_cast<std::uint64_t>(value)); }
+  void add(std::string_view text) {
+    add(std::uint64_t{text.size()});
+    for (const char c : text) add(std::uint64_t{static_cast<unsigned char>(c)});
+  }
+  void add(const Dyadic& value) {
+    words_.clear();
+    // Of the absolute value.
+    boost::multiprecision::export_bits(value.integer(), std::back_inserter(words_), 64);
+    add(static_cast<std::uint64_t>(value.exponent()));
+    add(std::uint64_t{value.integer() < 0});
+    add_all(words_);
+  }
+  template <class All>
+  void add_all(const All& all) {
+    add(std::uint64_t{all.size()});
+    for (const auto& each : all) add(each);
+  }
+
+  [[nodiscard]] std::uint64_t get() const { return state_; }
+
+ private:
+  std::uint64_t state_ = 0;
+  std::vector<std::uint64_t> words_;
+};
+
+std::string_view order_name(Order order) { return order == Order::c ? "C" : "F"; }
+
+// Of the values, not of the text: another program may have written them again in its own way.
+std::uint64_t checksum_of(const Cache& cache) {
+  Mixer mixer;
+  mixer.add(name(cache.mode));
+  mixer.add(static_cast<std::uint64_t>(cache.axis));
+  mixer.add_all(cache.shape);
+  mixer.add(name(cache.dtype));
+  mixer.add(order_name(cache.order));
+  mixer.add(cache.eps);
+  mixer.add_all(cache.gamma);
+  mixer.add_all(cache.mean);
+  mixer.add_all(cache.var);
+  if (cache.sums) {
+    mixer.add(cache.sums->count);
+    mixer.add_all(cache.sums->sum);
+    mixer.add_all(cache.sums->sum_squares);
+  }
+  mixer.add(cache.x_checksum);
+  return mixer.get();
 }
 
 std::vector<std::size_t> read_shape(const json::Field& field) {
@@ -102,28 +162,7 @@ void read_running(Cache& cache, const json::Document& document, std::string_view
   require_variances(document.field("var"), cache.var);
 }
 
-}  // namespace
-
-std::string format_cache(const Cache& cache) {
-  json::Members members = {{"mode", json::string_text(name(cache.mode))},
-                           {"axis", std::to_string(cache.axis)},
-                           {"shape", json::integers_text(cache.shape)},
-                           {"dtype", json::string_text(name(cache.dtype))},
-                           {"memory_order", cache.order == Order::c ? "\"C\"" : "\"F\""},
-                           {"eps", json::number_text(cache.eps)},
-                           {"gamma", json::numbers_text(cache.gamma)}};
-  if (cache.sums) {
-    append_batch_statistics(members, *cache.sums, cache.mean, cache.var);
-  } else {
-    members.emplace_back("mean", json::numbers_text(cache.mean));
-    members.emplace_back("var", json::numbers_text(cache.var));
-  }
-  members.emplace_back("x_checksum", json::string_text(hexadecimal(cache.x_checksum)));
-  return json::object_text(members);
-}
-
-Cache parse_cache(std::string_view text, std::string_view file) {
-  const json::Document document(text, file);
+Cache read_values(const json::Document& document, std::string_view file) {
   document.require_known(kKeys);
   Cache cache;
   cache.mode = json::choose<Mode>(document.field("mode"));
@@ -137,6 +176,50 @@ Cache parse_cache(std::string_view text, std::string_view file) {
   }
   cache.x_checksum = read_checksum(document.field("x_checksum"));
   return cache;
+}
+
+void require_unaltered(const Cache& cache, const json::Document& document, std::string_view file) {
+  if (!document.has("checksum")) {
+    throw input_error(file,
+                      "has no \"checksum\": an older bn wrote it or it has been altered; it "
+                      "has to be made again");
+  }
+  if (read_checksum(document.field("checksum")) == checksum_of(cache)) return;
+  throw input_error(file,
+                    "\"checksum\" is not that of the other values; the file has been altered "
+                    "and has to be made again");
+}
+
+}  // namespace
+
+std::string format_cache(const Cache& cache) {
+  json::Members members = {{"mode", json::string_text(name(cache.mode))},
+                           {"axis", std::to_string(cache.axis)},
+                           {"shape", json::integers_text(cache.shape)},
+                           {"dtype", json::string_text(name(cache.dtype))},
+                           {"memory_order", json::string_text(order_name(cache.order))},
+                           {"eps", json::number_text(cache.eps)},
+                           {"gamma", json::numbers_text(cache.gamma)}};
+  if (cache.sums) {
+    append_batch_statistics(members, *cache.sums, cache.mean, cache.var);
+  } else {
+    members.emplace_back("mean", json::numbers_text(cache.mean));
+    members.emplace_back("var", json::numbers_text(cache.var));
+  }
+  members.emplace_back("x_checksum", json::string_text(hexadecimal(cache.x_checksum)));
+  members.emplace_back("checksum", json::string_text(hexadecimal(checksum_of(cache))));
+  return json::object_text(members);
+}
+
+Cache parse_cache(std::string_view text, std::string_view file) {
+  const json::Document document(text, file);
+  Cache cache = read_values(document, file);
+  require_unaltered(cache, document, file);
+  return cache;
+}
+
+Cache parse_unsealed_cache(std::string_view text, std::string_view file) {
+  return read_values(json::Document(text, file), file);
 }
 
 Cache read_cache(const std::string& path) {

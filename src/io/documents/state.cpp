@@ -19,9 +19,6 @@ constexpr std::array<std::string_view, 12> kKeys = {
     "mode",  "axis", "eps",          "momentum",    "momentum_weights",    "running_var_estimator",
     "gamma", "beta", "running_mean", "running_var", "num_batches_tracked", "metadata"};
 
-// The largest count whose reciprocal is still the double that NumPy would use.
-constexpr std::uint64_t kMaxBatches = std::uint64_t{1} << 53U;
-
 std::optional<double> parse_momentum(const json::Field& field) {
   constexpr std::string_view kExpected = "a number in [0, 1], or null for the cumulative average";
   if (field.value().kind == json::Kind::null) return std::nullopt;

@@ -15,6 +15,9 @@
 
 namespace bn::io {
 
+/// The largest num_batches_tracked: its reciprocal is still the double that NumPy would use.
+inline constexpr std::uint64_t kMaxBatches = std::uint64_t{1} << 53U;
+
 /// A state file's values, checked, with the defaults in place of absent keys.
 struct State {
   std::string path;  ///< where it was read from; empty for a new one

@@ -6,10 +6,10 @@
 
 namespace bn::io {
 
-enum class FileKind : std::uint8_t { array, json };
+enum class FileKind : std::uint8_t { array, json, stream };
 
-/// What the first byte of a file says it is. A file that cannot be looked at without consuming it
-/// (a pipe, standard input) counts as an array.
+/// What the first byte of a file says it is; a stream where it cannot be looked at without
+/// consuming it (standard input, a pipe, a device), an array where there is nothing to look at.
 [[nodiscard]] FileKind file_kind(const std::string& path);
 
 }  // namespace bn::io

@@ -1,5 +1,6 @@
 #include "bn/arrays/elements.hpp"
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <type_traits>
@@ -57,6 +58,23 @@ TEST_CASE("Elements widen to float or double exactly where their dtype fits") {
   REQUIRE_FALSE(bn::fits_double(Dtype::uint64));
   REQUIRE_FALSE(bn::fits_float(Dtype::int32));
   REQUIRE_FALSE(bn::fits_float(Dtype::uint32));
+}
+
+TEST_CASE("A bool is the integer 0 or 1") {
+  const std::array<std::byte, 2> bools = {std::byte{0}, std::byte{1}};
+  std::array<float, 2> floats{};
+  std::array<double, 2> doubles{};
+  REQUIRE(bn::widen<float>(Dtype::boolean, bools.data(), 2, floats.data()) == floats.data());
+  REQUIRE(bn::widen<double>(Dtype::boolean, bools.data(), 2, doubles.data()) == doubles.data());
+  for (std::size_t i = 0; i < 2; ++i) {
+    REQUIRE(bn::decode(Dtype::boolean, &bools[i]).value == static_cast<int>(i));
+    REQUIRE(bn::as_double(Dtype::boolean, &bools[i]) == static_cast<double>(i));
+    REQUIRE(static_cast<double>(floats[i]) == static_cast<double>(i));
+    REQUIRE(doubles[i] == static_cast<double>(i));
+  }
+  REQUIRE(bn::fits_float(Dtype::boolean));
+  REQUIRE(bn::fits_double(Dtype::boolean));
+  REQUIRE_FALSE(bn::is_floating(Dtype::boolean));
 }
 
 TEST_CASE("NaN and infinity of every floating dtype are found") {

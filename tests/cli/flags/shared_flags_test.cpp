@@ -11,10 +11,17 @@ TEST_CASE("What is required and missing is named") {
   CHECK(error_of([] { require_inputs({}); }) == "usage: missing INPUT");
 }
 
-TEST_CASE("Standard input is read once") {
-  CHECK(error_of([] { require_inputs({"a", "-", "b"}); }) == "nothing");
+TEST_CASE("Inputs are operands or in a list") {
+  CHECK(error_of([] { require_inputs({.operands = {}, .list = "list"}); }) == "nothing");
   CHECK(error_of([] {
-          require_inputs({"-", "b", "-"});
+          require_inputs({.operands = {"a", "b"}, .list = "list"});
+        }) == "usage: extra operand a; file operands cannot be combined with --files0-from");
+}
+
+TEST_CASE("Standard input is read once") {
+  CHECK(error_of([] { require_inputs({.operands = {"a", "-", "b"}, .list = {}}); }) == "nothing");
+  CHECK(error_of([] {
+          require_inputs({.operands = {"-", "b", "-"}, .list = {}});
         }) == "usage: - is given more than once for standard input");
 }
 

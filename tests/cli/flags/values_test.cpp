@@ -84,6 +84,13 @@ TEST_CASE("Channels are at least 0") {
   CHECK(complaint(parse_channels, "many") == "'many' is not an integer");
 }
 
+TEST_CASE("Batches are 0 to 2^53") {
+  CHECK(parse_batches("--num-batches-tracked", "0") == 0);
+  CHECK(parse_batches("--num-batches-tracked", "9007199254740992") == std::uint64_t{1} << 53U);
+  check_out_of_range(parse_batches, "in the range 0 to 9007199254740992",
+                     {"-1", "9007199254740993"});
+}
+
 TEST_CASE("Threads are 1 to 1024") {
   CHECK(parse_threads("--threads", "1") == 1);
   CHECK(parse_threads("--threads", "1024") == 1024);

@@ -24,7 +24,17 @@ TEST_CASE("Shapes are written as Python does, dtypes are known by NumPy's names"
   CHECK(shape_text(std::vector<std::size_t>{2, 3}) == "(2, 3)");
   CHECK(parse_dtype_name("float16") == Dtype::float16);
   CHECK(parse_dtype_name("uint64") == Dtype::uint64);
-  CHECK_FALSE(parse_dtype_name("bool"));
+  CHECK(parse_dtype_name("bool") == Dtype::boolean);
+  CHECK_FALSE(parse_dtype_name("boolean"));
+}
+
+TEST_CASE("An index is found from the position in memory, in either order") {
+  ArrayHeader header;
+  header.shape = {2, 3};
+  CHECK(index_text(header, 5) == "(1, 2)");
+  CHECK(index_text(header, 2) == "(0, 2)");
+  header.order = Order::fortran;
+  CHECK(index_text(header, 2) == "(0, 1)");
 }
 
 TEST_CASE("A header knows how many values and bytes it speaks of") {

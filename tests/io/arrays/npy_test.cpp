@@ -208,15 +208,25 @@ TEST_CASE("A shape that nothing can hold is an error before anything is allocate
   CHECK(error_in_shape(ones + ")") == in_header + "the shape has more than 64 dimensions");
 }
 
+TEST_CASE("Every spelling of bool is read, and written as NumPy does") {
+  for (const std::string descr : {"'|b1'", "'?'", "'|?'", "'b1'"}) {
+    CHECK(parse_dict("{'descr': " + descr + ", 'fortran_order': False, 'shape': (2, 3)}").dtype ==
+          Dtype::boolean);
+  }
+  ArrayHeader header;
+  header.dtype = Dtype::boolean;
+  header.shape = {2, 3};
+  CHECK(format_npy_header(header).find("'descr': '|b1'") != std::string::npos);
+}
+
 TEST_CASE("Dtypes that cannot be normalised are named") {
   const std::string remedy =
-      " cannot be normalised; float16, float32, float64 and the integers of 1 to 8 bytes can, for "
-      "instance x.astype('float32')";
+      " cannot be normalised; float16, float32, float64, bool and the integers of 1 to 8 bytes "
+      "can, "
+      "for instance x.astype('float32')";
   const auto named = [&](const std::string& descr, const std::string& type) {
     CHECK(error_in_descr(descr) == "input: x.npy: dtype " + descr + " (" + type + ")" + remedy);
   };
-  named("'|b1'", "bool");
-  named("'?'", "bool");
   named("'<c8'", "complex64");
   named("'>c16'", "complex128");
   named("'<f16'", "long double");

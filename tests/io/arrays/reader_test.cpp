@@ -111,6 +111,24 @@ TEST_CASE("A file is loaded a tile at a time, in any order") {
   reader.finish();
 }
 
+TEST_CASE("A bool that is neither 0 nor 1 is named with its index, in either memory order") {
+  const Directory directory;
+  const auto error = [](std::vector<std::uint8_t> bytes, Order order, Order loaded) {
+    std::string file = npy<std::uint8_t>({2, 3}, bytes, order);
+    file.replace(file.find("|u1"), 3, "|b1");
+    write_file("x.npy", file);
+    ArrayReader reader("x.npy");
+    reader.reorder(loaded);
+    return error_of([&] { return load_all<std::uint8_t>(reader, reader.view(1)); });
+  };
+  const std::string found = "input: x.npy: byte 2 at index ";
+  const std::string expected = "; in an array of bool only 0 and 1 can be";
+  CHECK(error({0, 1, 1, 0, 0, 1}, Order::c, Order::c) == "nothing");
+  CHECK(error({0, 1, 1, 0, 2, 255}, Order::c, Order::c) == found + "(1, 1)" + expected);
+  CHECK(error({0, 1, 1, 0, 2, 0}, Order::fortran, Order::fortran) == found + "(0, 2)" + expected);
+  CHECK(error({0, 1, 1, 0, 2, 0}, Order::c, Order::fortran) == found + "(1, 1)" + expected);
+}
+
 TEST_CASE("Every dtype is loaded in native byte order") {
   const Directory directory;
   std::string file = npy<std::uint16_t>({1, 2}, {0x0102, 0x0304});
@@ -330,9 +348,29 @@ TEST_CASE("A vector of any dtype is read as doubles") {
   CHECK(read(npy<float>({0}, {})).empty());
   CHECK(read(npy<float16>({5}, {{0x3C00}, {0xC000}, {0x0001}, {0x7BFF}, {0x8400}})) ==
         std::vector<double>{1, -2, 0x1p-24, 65504, -0x1p-14});
-  write_file("v.npy", npy<float>({1, 2}, counting(2)));
-  CHECK(error_of([] { static_cast<void>(read_vector("v.npy")); }) ==
-        "input: v.npy: has shape (1, 2), but one value per channel is needed: (C,)");
+}
+
+TEST_CASE("A vector may have any number of dimensions of 1 besides its own") {
+  const Directory directory;
+  const auto read = [](const std::vector<std::size_t>& shape, std::size_t size, Order order) {
+    write_file("v.npy", npy<float>(shape, counting(size), order));
+    return read_vector("v.npy");
+  };
+  for (const Order order : {Order::c, Order::fortran}) {
+    for (const std::vector<std::size_t>& shape :
+         std::vector<std::vector<std::size_t>>{{3}, {1, 3}, {3, 1}, {1, 3, 1, 1}, {1, 1, 1, 3}}) {
+      CHECK(read(shape, 3, order) == std::vector<double>{0, 1, 2});
+    }
+    CHECK(read({1}, 1, order) == std::vector<double>{0});
+    CHECK(read({1, 1, 1}, 1, order) == std::vector<double>{0});
+    CHECK(read({1, 0}, 0, order).empty());
+    for (const std::vector<std::size_t>& shape :
+         std::vector<std::vector<std::size_t>>{{}, {2, 2}, {2, 1, 3}, {0, 2}, {0, 0}}) {
+      CHECK(error_of([&] { return read(shape, ArrayHeader{.shape = shape}.size(), order); }) ==
+            "input: v.npy: has shape " + shape_text(shape) +
+                ", but one value per channel is needed: (C,), or a shape like (1, C, 1, 1)");
+    }
+  }
 }
 
 TEST_CASE("A vector has finite values only, and none below 0 where it is asked for such") {

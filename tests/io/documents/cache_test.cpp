@@ -34,7 +34,8 @@ const std::string train_text = R"({
   "var": [0.25, 0.0],
   "sum": ["0x3p0", "0x1p3"],
   "sum_squares": ["0x5p0", "0x1p5"],
-  "x_checksum": "0xfedcba9876543210"
+  "x_checksum": "0xfedcba9876543210",
+  "checksum": "0xf784be1ae089d7cd"
 }
 )";
 
@@ -91,6 +92,36 @@ TEST_CASE("A cache of an empty batch has no statistics") {
   const Cache again = parse_cache(format_cache(cache), "c.json");
   CHECK(again.sums == cache.sums);
   CHECK(again.mean.empty());
+}
+
+TEST_CASE("A cache that has been altered is refused, whatever the value") {
+  const std::string altered =
+      "input: c.json: \"checksum\" is not that of the other values; the file has been altered and "
+      "has to be made again";
+  CHECK(error_with("1e-05", "0.001") == altered);
+  CHECK(error_with("[1.0, 0.1]", "[1.0, 0.2]") == altered);
+  CHECK(error_with("float32", "float64") == altered);
+  CHECK(error_with("\"axis\": 1", "\"axis\": -2") == altered);
+  CHECK(error_with("0xfedcba9876543210", "0xfedcba9876543211") == altered);
+  CHECK(error_with("\"axis\": 1,", "") == "input: c.json: key \"axis\" is missing");
+  Cache test = train_cache();
+  test.mode = Mode::test;
+  test.sums.reset();
+  CHECK(error_with("[1.5, 4.0]", "[1.25, 4.0]", format_cache(test)) == altered);
+  // Neither white space nor the order of the keys is a value.
+  std::string moved = train_text;
+  const std::string eps = "  \"eps\": 1e-05,\n";
+  moved.erase(moved.find(eps), eps.size()).insert(2, "\"eps\" :1e-05 ,");
+  CHECK(error_of([&] { return parse_cache(moved, "c.json"); }) == "nothing");
+}
+
+TEST_CASE("A cache without a checksum has to be made again") {
+  std::string text = train_text;
+  const std::size_t at = text.find(",\n  \"checksum\"");
+  text.replace(at, std::string::npos, "\n}\n");
+  CHECK(error_of([&] { return parse_cache(text, "c.json"); }) ==
+        "input: c.json: has no \"checksum\": an older bn wrote it or it has been altered; it has "
+        "to be made again");
 }
 
 TEST_CASE("Every member of a cache is checked") {

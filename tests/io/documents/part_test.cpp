@@ -46,6 +46,22 @@ TEST_CASE("A part of no values has null for its statistics") {
         "input: p.json: mean is an array of 2, but has to be null where count is 0");
 }
 
+TEST_CASE("No values have sums of 0") {
+  const auto error = [](const std::string& sum, const std::string& sum_squares) {
+    const std::string text =
+        "{\"channels\": 2, \"count\": 0, \"mean\": null, \"var\": null, "
+        "\"sum\": [\"0x0p0\", \"" +
+        sum + "\"], \"sum_squares\": [\"0x0p0\", \"" + sum_squares + "\"]}";
+    return error_of([&] { return parse_part(text, "p.json"); });
+  };
+  CHECK(error("0x0p0", "0x0p0") == "nothing");
+  CHECK(error("0x3p1", "0x9p2") ==
+        "input: p.json: sum[1] is \"0x3p1\", but sum has to be \"0x0p0\" where count is 0");
+  CHECK(error("0x0p0", "0x9p2") ==
+        "input: p.json: sum_squares[1] is \"0x9p2\", but sum_squares has to be \"0x0p0\" where "
+        "count is 0");
+}
+
 TEST_CASE("Every member of a part is checked") {
   const auto input = [](const std::string& message) { return "input: p.json: " + message; };
   const std::string exact = "an array of 2 exact numbers like \"0x1a2bp-149\", one per channel";

@@ -18,7 +18,9 @@ TEST_CASE("JSON and arrays are told apart by their first byte") {
   CHECK(file_kind("b") == FileKind::json);
   CHECK(file_kind("c") == FileKind::json);
   CHECK(file_kind("d") == FileKind::array);
-  CHECK(file_kind("e") == FileKind::array);  // and does not wait for somebody who writes to it
-  CHECK(file_kind("-") == FileKind::array);
+  CHECK(file_kind("e") == FileKind::stream);  // and does not wait for somebody who writes to it
+  CHECK(file_kind("-") == FileKind::stream);
+  CHECK(file_kind("/dev/null") == FileKind::stream);
+  CHECK(file_kind(".") == FileKind::array);
   CHECK(file_kind("missing") == FileKind::array);
 }
