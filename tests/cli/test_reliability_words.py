@@ -1,9 +1,17 @@
 """Cases 93, 99, 101 and 102: slips on the command line, and messages that say what to do."""
 
+import os
 import re
+import resource
+import select
+import subprocess
+import time
+
+import numpy as np
 
 from commands import CommandTest
-from harness import USAGE, main
+from harness import BN, DONE, SYSTEM, USAGE, BnTest, main, saved
+from namespaces import Namespace
 
 # A command line of each command that is right, by words.
 RIGHT = {"init": ["--channels", "3", "-o", "new.json"],
@@ -37,13 +45,13 @@ class EmptyValuesTest(CommandTest):
     def test_case_93_no_file_is_named_like_a_flag(self):
         line = ["backward", "dy.npy", "--x", "x.npy", "--state", "state.json"]
         self.fails(USAGE, *line, "--dx=", "--dgamma=dg.npy", mentions="--dx is given an empty value")
-        self.fails(USAGE, *line, "--dx", "--dgamma=dg.npy", mentions=["--dx needs a value", "--dgamma=dg.npy", "./"])
+        self.fails(USAGE, *line, "--dx", "--dgamma=dg.npy", mentions=["--dx needs a value", "but --dgamma=dg.npy follows"])
         self.fails(USAGE, *line, "--dx", "--", mentions="--dx needs a value")
         self.ok(*line, "--dx=--dgamma=dg.npy")
         self.assertTrue(self.exists("--dgamma=dg.npy"))
 
     def test_case_93_a_short_flag_with_an_equals_sign_is_refused_with_what_is_meant(self):
-        self.fails(USAGE, "forward", "x.npy", "--state", "state.json", "-o=y.npy", mentions=["-o y.npy", "./=y.npy"])
+        self.fails(USAGE, "forward", "x.npy", "--state", "state.json", "-o=y.npy", mentions=": -o y.npy")
         self.ok("forward", "x.npy", "--state", "state.json", "-o", "=y.npy")
         self.assertTrue(self.exists("=y.npy"))
 
@@ -53,6 +61,93 @@ class EmptyValuesTest(CommandTest):
                 self.fails(USAGE, command, *words, mentions="empty")
             self.fails(USAGE, "", command, *right, mentions="the command is empty")
         self.fails(USAGE, "", mentions="the command is empty")
+
+
+class SurroundingsTest(BnTest):
+    def setUp(self):
+        super().setUp()
+        self.x = self.random.normal(0, 1, (64, 3, 1024))
+        self.save("x.npy", self.x)
+        self.ok("init", "--preset", "pytorch", "--channels", 3, "-o", "state.json")
+
+    def shown(self, leader, end):
+        """What has come to a terminal by the time that this end has; it may come in pieces."""
+        text = b""
+        while not text.endswith(end):
+            self.assertTrue(select.select([leader], [], [], 20)[0], text)
+            text += os.read(leader, 65536)
+        return text.decode()
+
+    def test_case_101_the_progress_line_needs_no_escape_sequences(self):
+        data = saved(self.x)
+        self.ok("calibrate", "x.npy", "--state", "state.json")  # test mode has nothing to warn of then
+        runs = []
+        for term in ("dumb", None, "xterm-256color"):
+            environment = dict(os.environ, TERM=term or "")
+            if term is None:
+                del environment["TERM"]
+            leader, follower = self.terminal_ends()
+            process = subprocess.Popen([BN, "forward", "-", "--state", "state.json", "--mode", "test", "-o", "y%d.npy" % len(runs)],
+                                       stdin=subprocess.PIPE, stderr=follower, env=environment, cwd=self.dir)
+            process.stdin.write(data[:len(data) // 2])
+            process.stdin.flush()
+            runs.append((process, leader))
+        time.sleep(1.3)  # nothing shows within the first second
+        for process, leader in runs:
+            process.communicate(data[len(data) // 2:])
+            self.assertEqual(process.returncode, DONE)
+            said = self.shown(leader, end=b" \r")
+            self.assertRegex(said, r"\rbn: 1 MB of 2 MB, \d+ MB/s, \d+ s left")
+            self.assertNotIn("\x1b", said)
+            # At the end the line is wiped out.
+            *_, line, blank, end = said.split("\r")
+            self.assertEqual((blank.strip(" "), end), ("", ""), said)
+            self.assertGreaterEqual(len(blank), len(line.rstrip()))
+
+    def test_case_101_an_array_is_not_written_to_a_terminal(self):
+        forward = ["forward", "x.npy", "--state", "state.json", "-o"]
+        backward = ["backward", "x.npy", "--x", "x.npy", "--state", "state.json"]
+        for words in ([*forward, "-"], [*forward, "/dev/stdout"], *([*backward, f, "-"] for f in ("--dx", "--dgamma", "--dbeta"))):
+            before = self.snapshot()
+            leader, follower = self.terminal_ends()
+            run = self.bn(*words, stdout=follower)
+            self.check_failure(run, USAGE, before, ["is a terminal", "a file or a pipe"], words)
+            os.set_blocking(leader, False)
+            with self.assertRaises(BlockingIOError):
+                os.read(leader, 1)
+
+    def test_case_101_json_is_written_to_a_terminal(self):
+        for words, text in ((["init", "--channels", 1, "-o", "-"], '"gamma": [1.0]'), (["stats", "x.npy", "-o", "-"], '"count"')):
+            leader, follower = self.terminal_ends()
+            self.assertEqual(self.bn(*words, stdout=follower).returncode, DONE)
+            self.assertIn(text, self.shown(leader, end=b"}\r\n"))
+
+    def test_case_101_help_is_a_command_too(self):
+        self.assertEqual(self.silent("help").stdout, self.silent("--help").stdout)
+        for command in RIGHT:
+            self.assertEqual(self.silent("help", command).stdout, self.silent(command, "--help").stdout)
+        self.fails(USAGE, "help", "forwrad", mentions="did you mean forward?")
+        self.fails(USAGE, "help", "nonsense", mentions=["nonsense", "bn help lists"])
+        self.fails(USAGE, "help", "forward", "stats", mentions="stats")
+        self.fails(USAGE, "hlep", mentions="did you mean help?")
+
+    def test_case_101_a_directory_for_temporary_files_that_is_full_is_named(self):
+        data = saved(self.x)
+        words = ["forward", "-", "--state", "state.json", "-o", os.devnull, "--no-update"]
+        os.mkdir(self.path("temporary"))
+        for directory in ("temporary", self.path("temporary")):
+            self.fails(SYSTEM, *words, stdin=data, env={"TMPDIR": directory}, limits=[(resource.RLIMIT_FSIZE, 1 << 20)],
+                       mentions=["standard input in %s (TMPDIR" % directory, "File too large"])
+        self.fails(SYSTEM, *words, stdin=data, env={"TMPDIR": "none"}, mentions="none: ")
+        for command in RIGHT:
+            self.assertEqual(b"TMPDIR" in self.silent("help", command).stdout, command != "init")
+
+    def test_case_101_a_file_system_for_temporary_files_that_is_full_is_named(self):
+        os.mkdir(self.path("temporary"))
+        inside = Namespace(self, 'mount -t tmpfs -o size=1m bn "$1/temporary"')
+        run = self.bn("stats", "-", "-o", "part.json", prefix=inside.prefix, stdin=saved(self.x), env={"TMPDIR": "temporary"})
+        self.assertEqual((run.returncode, len(run.lines())), (SYSTEM, 1), run.stderr)
+        self.assertIn("standard input in temporary (TMPDIR names another directory): cannot write: No space left", run.stderr)
 
 
 if __name__ == "__main__":

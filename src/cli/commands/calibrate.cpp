@@ -36,7 +36,8 @@ void add_flags(Command& command, CalibrateRequest& request) {
        "together.\n"
        "Examples:\n"
        "  bn calibrate --state state.json batch*.npy\n"
-       "  bn calibrate --state state.json --average-batches batch*.npy\n"});
+       "  bn calibrate --state state.json --average-batches batch*.npy\n" +
+           std::string(kAboutTemporaryFiles)});
   add_inputs(command, request.inputs);
   command.flag("--state", "STATE.json", "the state to change (required)", request.state);
   command.toggle("--average-batches",

@@ -46,7 +46,8 @@ void add_flags(Command& command, ForwardRequest& request) {
        "ones. Options override the state's keys for this run and are not written to it.\n"
        "Examples:\n"
        "  bn forward x.npy --state state.json -o y.npy --mode train --cache cache.json\n"
-       "  bn forward - --state state.json --mode test -o - < x.npy > y.npy\n"});
+       "  bn forward - --state state.json --mode test -o - < x.npy > y.npy\n" +
+           std::string(kAboutTemporaryFiles)});
   command.positional("X", "array, .npy, - for standard input", request.x);
   command.flag("--state", "STATE.json", "parameters and running statistics (required)",
                request.state);
@@ -180,6 +181,7 @@ void run(const ForwardRequest& request) {
   const bool updates = layer.train() && request.update;
 
   io::Transaction transaction({.sync = request.run.fsync});
+  io::refuse_terminal(y_file);
   std::optional<io::StateUpdate> state_update = open_state(request, state, updates, transaction);
   io::OutputFile& y_file = transaction.add_output(request.y, "-o");
   io::OutputFile* cache_file =

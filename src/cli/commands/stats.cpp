@@ -30,7 +30,8 @@ void add_flags(Command& command, StatsRequest& request) {
        "the same bytes as all the data at once.\n"
        "Examples:\n"
        "  bn stats shard1.npy shard2.npy -o part.json\n"
-       "  bn stats part1.json part2.json -o all.json\n"});
+       "  bn stats part1.json part2.json -o all.json\n" +
+           std::string(kAboutTemporaryFiles)});
   add_inputs(command, request.inputs);
   command.flag("-o", "PART.json", "where to write, - for standard output (required)",
                request.output);

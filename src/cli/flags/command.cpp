@@ -135,14 +135,13 @@ std::string Command::slip_of(const std::string& word, const std::string* next) c
     const std::string name = word.substr(0, 2);
     const std::string value = word.substr(3);
     if (value.empty()) return empty(*find_flag(name));
-    return name + " takes its value without =: " + name + " " + value + " (or " + name +
-           " ./=" + value + " for a file of that name)";
+    return name + " takes its value without =: " + name + " " + value;
   }
   if (next == nullptr || !takes_next(word)) return "";
   if (next->empty()) return empty(*find_flag(word));
   if (!is_flag(*next)) return "";
   return word + " needs a value: " + find_flag(word)->option->get_type_name() + ", but " + *next +
-         " follows (write ./" + *next + " for a file of that name)";
+         " follows";
 }
 
 std::vector<std::string> Command::without_slips(std::span<const std::string> words,
@@ -252,7 +251,9 @@ void CommandLine::refuse(const std::string& word) const {
   std::vector<std::string> names;
   for (const Command& command : commands_) names.push_back(command.name());
   names.emplace_back("help");
-  throw UsageError("unknown command " + word + suggestion(word, names));
+  const std::string meant = suggestion(word, names);
+  throw UsageError("unknown command " + word +
+                   (meant.empty() ? "; bn help lists the commands" : meant));
 }
 
 }  // namespace bn::cli

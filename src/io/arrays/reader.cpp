@@ -100,7 +100,10 @@ Rows ArrayReader::load(const View& view, const Tile& tile, std::byte* scratch) {
   return {.data = scratch, .stride = stride};
 }
 
-std::string ArrayReader::copy_name() const { return "temporary copy of " + name(); }
+std::string ArrayReader::copy_name() const {
+  return "temporary copy of " + name() + " in " + printable(temporary_directory()) +
+         " (TMPDIR names another directory)";
+}
 
 void ArrayReader::continue_with(Descriptor copy) {
   file_.owned = std::move(copy);

@@ -83,7 +83,7 @@ TEST_CASE("Many arguments may stand before and after flags, and look like anythi
 TEST_CASE("An unknown command or flag is named with what was meant") {
   CHECK(error({}) == "usage: missing command; see bn --help");
   CHECK(error({"frist"}) == "usage: unknown command frist; did you mean first?");
-  CHECK(error({"zzzzzzzz"}) == "usage: unknown command zzzzzzzz");
+  CHECK(error({"zzzzzzzz"}) == "usage: unknown command zzzzzzzz; bn help lists the commands");
   CHECK(error({"--verson"}) == "usage: unknown flag --verson; did you mean --version?");
   CHECK(error({"first", "--esp=1"}) == "usage: unknown flag --esp; did you mean --eps?");
   CHECK(error({"first", "-q"}) == "usage: unknown flag -q");
@@ -113,9 +113,7 @@ TEST_CASE("An empty value never takes the next word with it") {
 }
 
 TEST_CASE("A flag is never the value of the one before") {
-  CHECK(
-      error({"first", "-o", "--eps=1"}) ==
-      "usage: -o needs a value: Y, but --eps=1 follows (write ./--eps=1 for a file of that name)");
+  CHECK(error({"first", "-o", "--eps=1"}) == "usage: -o needs a value: Y, but --eps=1 follows");
   for (const std::string flag : {"--eps", "--force", "-o", "--help", "-h", "--"}) {
     CAPTURE(flag);
     if (flag != "--") CHECK(parse({"first", "-o", flag, "--help"}).text.starts_with("Does it.\n"));
@@ -128,8 +126,7 @@ TEST_CASE("A flag is never the value of the one before") {
 }
 
 TEST_CASE("A short flag takes its value without an equals sign") {
-  CHECK(error({"first", "-o=y"}) ==
-        "usage: -o takes its value without =: -o y (or -o ./=y for a file of that name)");
+  CHECK(error({"first", "-o=y"}) == "usage: -o takes its value without =: -o y");
   CHECK(parse({"first", "-o", "=y"}).output == "=y");
   CHECK(parse({"second", "--", "-o=y"}).many == std::vector<std::string>{"-o=y"});
 }
