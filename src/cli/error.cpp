@@ -37,6 +37,7 @@ std::string remedy(io::Cause cause) {
       return ", or wait longer with --lock-timeout";
     case io::Cause::not_regular:
       return "; use --state-out or --no-update";
+    case io::Cause::missing:
     case io::Cause::other:
       break;
   }

@@ -29,6 +29,13 @@ class UsageError : public io::Error {
 /// "3 channels (axis 1 of (2, 3, 64, 96))".
 [[nodiscard]] std::string channels_text(const io::ArrayReader& array, std::ptrdiff_t axis);
 
+/// Calls `work` with the array; where memory does not suffice for it, throws an error that names
+/// the array and its shape.
+template <class Work>
+void with_memory_for(const io::ArrayReader& array, Work work) {
+  io::naming_memory_for(array.name(), "an array of shape " + array.shape(), work);
+}
+
 /// The library's errors in terms of the files that the values came from; dy may be null.
 [[nodiscard]] io::Error explain(const bn::Error& error, const io::ArrayReader& x,
                                 const io::ArrayReader* dy, std::ptrdiff_t axis);

@@ -43,15 +43,17 @@ std::uint64_t size_of(const std::string& path) {
   return none ? 0 : size;
 }
 
-Input read_array(const std::string& path, std::ptrdiff_t axis, ChannelCheck& check,
-                 Report& report) {
+Input read_array(const std::string& path, std::optional<std::ptrdiff_t> axis_flag,
+                 const io::State* state, ChannelCheck& check, Report& report) {
   io::ArrayReader array(path);
-  const View view = array.view(axis);
+  const std::ptrdiff_t axis = axis_flag ? *axis_flag : state->axis;
+  const View view =
+      array.view(axis, axis_flag ? "--axis" : "the axis of " + io::printable(state->path));
   check(array.name(), view.channel, channels_text(array, axis));
   array.spool();  // sums() reads in the order that suits it
   Input input{array.name(), {}};
   try {
-    input.sums = sums(view, array, report.execution());
+    with_memory_for(array, [&] { input.sums = sums(view, array, report.execution()); });
   } catch (const bn::Error& error) {
     throw explain(error, array, nullptr, axis);
   }
@@ -72,7 +74,7 @@ Input read_part(const std::string& path, ChannelCheck& check, Report& report) {
 
 }  // namespace
 
-void for_each_input(const std::vector<std::string>& paths, std::ptrdiff_t axis,
+void for_each_input(const std::vector<std::string>& paths, std::optional<std::ptrdiff_t> axis_flag,
                     const io::State* state, Report& report,
                     const std::function<void(const Input&)>& use) {
   std::uint64_t bytes = 0;
@@ -81,14 +83,15 @@ void for_each_input(const std::vector<std::string>& paths, std::ptrdiff_t axis,
   ChannelCheck check(state);
   for (const std::string& path : paths) {
     const bool is_part = io::file_kind(path) == io::FileKind::json;
-    use(is_part ? read_part(path, check, report) : read_array(path, axis, check, report));
+    use(is_part ? read_part(path, check, report)
+                : read_array(path, axis_flag, state, check, report));
   }
 }
 
-Sums pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis, const io::State* state,
-                 Report& report) {
+Sums pool_inputs(const std::vector<std::string>& paths, std::optional<std::ptrdiff_t> axis_flag,
+                 const io::State* state, Report& report) {
   std::optional<Sums> pool;
-  for_each_input(paths, axis, state, report, [&pool](const Input& input) {
+  for_each_input(paths, axis_flag, state, report, [&pool](const Input& input) {
     if (!pool) {
       pool = input.sums;
       return;

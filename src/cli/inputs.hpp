@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,14 +18,16 @@ struct Input {
   Sums sums;
 };
 
-/// Hands the exact sums of one input after the other to `use`. `axis` is that of the arrays; all
-/// inputs have as many channels as `state`, which may be null, and as each other. Throws io::Error.
-void for_each_input(const std::vector<std::string>& paths, std::ptrdiff_t axis,
+/// Hands the exact sums of one input after the other to `use`. The axis of the arrays is that of
+/// the flag or else the state's; all inputs have as many channels as `state`, which may be null
+/// where there is a flag, and as each other. Throws io::Error.
+void for_each_input(const std::vector<std::string>& paths, std::optional<std::ptrdiff_t> axis_flag,
                     const io::State* state, Report& report,
                     const std::function<void(const Input&)>& use);
 
 /// The exact sums of all inputs together.
-[[nodiscard]] Sums pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis,
-                               const io::State* state, Report& report);
+[[nodiscard]] Sums pool_inputs(const std::vector<std::string>& paths,
+                               std::optional<std::ptrdiff_t> axis_flag, const io::State* state,
+                               Report& report);
 
 }  // namespace bn::cli

@@ -114,6 +114,17 @@ TEST_CASE("A state of other channels names both files") {
         "file: state.json: gamma has 4 values, but x.npy has 3 channels (axis 1 of (9, 3))");
 }
 
+TEST_CASE("An axis out of range is that of the flag or of the state") {
+  io::State state = trained_state();
+  state.axis = 5;
+  CHECK(error(state) ==
+        "file: x.npy: has shape (9, 3), but the axis of state.json is 5; it has to be in -2..1");
+  Overrides overrides;
+  overrides.axis = -3;
+  CHECK(error(state, overrides) ==
+        "file: x.npy: has shape (9, 3), but --axis is -3; it has to be in -2..1");
+}
+
 TEST_CASE("Test mode needs running statistics, train mode does not") {
   io::State state = trained_state();
   state.running_var.reset();

@@ -9,8 +9,8 @@ import time
 
 import numpy as np
 
-from commands import CommandTest
-from harness import BN, DONE, SYSTEM, USAGE, BnTest, main, saved
+from commands import CommandTest, STATE
+from harness import BAD_INPUT, BN, DONE, SYSTEM, USAGE, BnTest, main, npy, saved
 from namespaces import Namespace
 
 # A command line of each command that is right, by words.
@@ -61,6 +61,107 @@ class EmptyValuesTest(CommandTest):
                 self.fails(USAGE, command, *words, mentions="empty")
             self.fails(USAGE, "", command, *right, mentions="the command is empty")
         self.fails(USAGE, "", mentions="the command is empty")
+
+
+class MessagesTest(CommandTest):
+    FORWARD = ["forward", "x.npy", "--state", "state.json", "-o", "y.npy"]
+
+    def refused(self, *more, mentions=()):
+        return self.fails(BAD_INPUT, *self.FORWARD, *more, mentions=mentions)
+
+    def test_case_99_what_is_not_closed_ends_too_early_and_is_no_valid_json(self):
+        for text in ("[1, 2", "[", '{"gamma": [1, 2', '{"gamma": "g', '{"mode": "train"', '{"gamma": [1, 2]\n'):
+            self.write("state.json", text)
+            self.refused(mentions=["state.json: is not valid JSON: it ends too early", "line"])
+            self.write("part.json", text)
+            if text.startswith("{"):
+                self.fails(BAD_INPUT, "stats", "part.json", "-o", "p.json", mentions="part.json: is not valid JSON: it ends")
+            self.fails(BAD_INPUT, "backward", "dy.npy", "--x", "x.npy", "--cache", "part.json", "--dx", "dx.npy",
+                       mentions="part.json: is not valid JSON: it ends too early")
+        self.write("state.json", "[1, 2]")
+        self.refused(mentions="is valid JSON, but has to be an object")
+
+    def test_case_99_the_nan_that_python_writes_is_named_with_its_key(self):
+        for value, written in ((float("nan"), "NaN"), (float("inf"), "Infinity"), (-float("inf"), "-Infinity")):
+            self.state(**dict(STATE, running_mean=[0.5, value, 1.0]))  # as json.dumps writes it
+            self.assertIn(written, self.read("state.json").decode())
+            self.refused(mentions=["state.json: ", "running_mean has %s at line 1" % written, "JSON has no NaN",
+                                   "finite", "allow_nan=False"])
+
+    def test_case_99_a_dtype_is_shown_alone_with_advice_that_works(self):
+        arrays = (np.array([[1 + 2j, 3j], [0, 1]]), np.array([["1.5", "2"], ["3", "4"]]), np.array([[b"1", b"2"], [b"3", b"4"]]),
+                  np.array([[1, 2.5], [3, 4]], dtype=object), np.zeros((4, 2), "M8[s]"), np.zeros((4, 2), "m8[s]"),
+                  np.zeros((4, 2), np.longdouble), np.zeros((4, 2), np.clongdouble),
+                  np.zeros((4, 2), [("mean, of 'a'", "<f4"), ("b", "<i8")]), np.zeros((4, 2), [("width", "<f4")]))
+        self.state(mode="train")
+        for x in arrays:
+            with self.subTest(dtype=x.dtype):
+                descr = np.lib.format.dtype_to_descr(x.dtype)
+                header = "{'descr': %r, 'fortran_order': False, 'shape': %r, }" % (descr, x.shape)
+                self.write("x.npy", npy(header, bytes(x.nbytes)))
+                message = self.refused(mentions="cannot be normalised")
+                self.assertNotIn("fortran_order", message)
+                self.assertNotIn("shape", message)
+                # The advice is an expression of x: what comes out of it is taken.
+                advice = re.search(r"instance (?:one field of it, )?(.*?)(?: and x.*| where .*)?$", message.strip()).group(1)
+                if "'a'" not in message:
+                    self.save("x.npy", eval(advice, {"x": x}))
+                    self.ok("stats", "x.npy", "-o", "part.json")
+
+    def test_case_99_an_axis_out_of_range_names_where_it_comes_from(self):
+        backward = ["backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy"]
+        calibrate = ["calibrate", "x.npy", "--state", "state.json"]
+        for command in (self.FORWARD, backward, calibrate, ["stats", "x.npy", "-o", "p.json"]):
+            self.fails(BAD_INPUT, *command, "--axis", 3, mentions=["x.npy", "(5, 3, 4)", "--axis is 3", "-3..2"])
+        self.state(**dict(STATE, axis=-4))
+        for command in (self.FORWARD, backward, calibrate):
+            self.fails(BAD_INPUT, *command, mentions=["x.npy", "(5, 3, 4)", "the axis of state.json is -4", "-3..2"])
+            self.fails(BAD_INPUT, *command, "--axis=-4", mentions="--axis is -4")
+
+    def test_case_99_the_array_that_decides_says_which_of_two_lengths_is_wrong(self):
+        for key in ("gamma", "beta", "running_mean", "running_var"):
+            self.state(**dict(STATE, **{key: [1.0] * 4}))
+            for command in (self.FORWARD, ["calibrate", "x.npy", "--state", "state.json"]):
+                self.fails(BAD_INPUT, *command, mentions="state.json: %s has 4 values, but x.npy has 3 channels" % key)
+        self.save("b.npy", np.ones(5))
+        self.state(**dict(STATE, beta="b.npy"))
+        self.refused(mentions="state.json: beta (b.npy) has 5 values, but x.npy has 3 channels")
+        self.save("g.npy", np.ones(3))
+        self.fails(BAD_INPUT, "init", "--gamma", "g.npy", "--beta", "b.npy", "-o", "new.json",
+                   mentions="b.npy: 5 values, but g.npy says 3 channels")
+
+    def test_case_99_a_missing_file_of_the_state_is_the_states_fault(self):
+        self.state(**dict(STATE, gamma="g.npy"))
+        for command in (self.FORWARD, ["calibrate", "x.npy", "--state", "state.json"],
+                        ["backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy"]):
+            self.fails(BAD_INPUT, *command, mentions="bn: state.json: gamma: g.npy: No such file or directory")
+        self.fails(SYSTEM, "init", "--gamma", "g.npy", "-o", "new.json", mentions="g.npy")
+
+    def test_case_99_too_little_memory_names_the_file_and_its_shape(self):
+        self.need_no_sanitizer("it reserves more memory than the limit")
+        count = 10 ** 9  # in files that are holes
+        for name, shape in (("huge.npy", (2, count)), ("gamma.npy", (count,))):
+            header = "{'descr': '<f4', 'fortran_order': False, 'shape': %r, }" % (shape,)
+            self.write(name, npy(header))
+            os.truncate(self.path(name), len(npy(header)) + 4 * int(np.prod(shape)))
+        self.state("plain.json", mode="train")
+        self.state(mode="train", gamma="gamma.npy")
+        text = ["huge.npy: out of memory", "(2, %d)" % count]
+        state = ["--state", "plain.json"]
+        for words, mentions in (
+                (["forward", "huge.npy", *state, "-o", "y.npy"], text), (["stats", "huge.npy", "-o", "p.json"], text),
+                (["backward", "huge.npy", "--x", "huge.npy", *state, "--dbeta", "b.npy"], text),
+                (["calibrate", "huge.npy", *state], text),
+                (["forward", "x.npy", "--state", "state.json", "-o", "y.npy"],
+                 ["state.json: gamma: gamma.npy: out of memory", "(%d,)" % count]),
+                (["init", "--gamma", "gamma.npy", "-o", "new.json"], ["gamma.npy: out of memory", "(%d,)" % count]),
+                (["init", "--channels", count, "-o", "new.json"], ["new.json: out of memory", "%d channels" % count])):
+            before = sorted(os.listdir(self.dir))
+            run = self.bn(*words, "--threads=1" if words[0] != "init" else "--verbose", limits=[(resource.RLIMIT_AS, 1 << 30)])
+            self.assertEqual((run.returncode, len(run.lines())), (SYSTEM, 1), (words, run.stderr))
+            for mention in mentions:
+                self.assertIn(mention, run.stderr)
+            self.assertEqual(sorted(os.listdir(self.dir)), before)
 
 
 class SurroundingsTest(BnTest):

@@ -166,10 +166,8 @@ void report_on(const ForwardPass& pass, const io::ArrayReader& x, const io::Arra
                                : ""));
 }
 
-void run(const BackwardRequest& request) {
-  Report report(request.run);
-  io::ArrayReader x(request.x);
-  io::ArrayReader dy(request.dy);
+void backward(const BackwardRequest& request, io::ArrayReader& x, io::ArrayReader& dy,
+              Report& report) {
   if (x.header().shape != dy.header().shape) {
     throw io::input_error(
         dy.name(), "the shape " + dy.shape() + ", but " + x.name() + " has the shape " + x.shape());
@@ -223,6 +221,13 @@ void run(const BackwardRequest& request) {
   report_on(pass, x, dy, request, report);
   if (dx) report.warn_of_overflows(result.overflows, "dx", dx_file->name(), header.dtype);
   report.finish(dx ? header.data_bytes() : 0);
+}
+
+void run(const BackwardRequest& request) {
+  Report report(request.run);
+  io::ArrayReader x(request.x);
+  io::ArrayReader dy(request.dy);
+  with_memory_for(x, [&] { backward(request, x, dy, report); });
 }
 
 }  // namespace

@@ -99,18 +99,18 @@ class ExactAverage {
 };
 
 std::optional<Calibration> pooled(const CalibrateRequest& request, const io::State& state,
-                                  std::ptrdiff_t axis, Report& report) {
-  return calibration_of(pool_inputs(request.inputs, axis, &state, report),
+                                  Report& report) {
+  return calibration_of(pool_inputs(request.inputs, request.axis, &state, report),
                         state.momentum.running_var_estimator, "all inputs together");
 }
 
 // The rule of Ioffe and Szegedy 2015, algorithm 2: the expectations of the batches' statistics.
 std::optional<Calibration> averaged(const CalibrateRequest& request, const io::State& state,
-                                    std::ptrdiff_t axis, Report& report) {
+                                    Report& report) {
   ExactAverage mean;
   ExactAverage var;
   bool any = false;
-  for_each_input(request.inputs, axis, &state, report, [&](const Input& batch) {
+  for_each_input(request.inputs, request.axis, &state, report, [&](const Input& batch) {
     const std::optional<Calibration> statistics =
         calibration_of(batch.sums, state.momentum.running_var_estimator, batch.name);
     if (!statistics) return;
@@ -125,14 +125,12 @@ std::optional<Calibration> averaged(const CalibrateRequest& request, const io::S
 void run(const CalibrateRequest& request) {
   Report report(request.run);
   const io::State state = io::read_state(request.state);
-  const std::ptrdiff_t axis = request.axis.value_or(state.axis);
   io::Transaction transaction;
   io::StateUpdate state_update = io::StateUpdate::in_place(
       transaction, state, "--state", std::chrono::duration<double>(request.run.lock_timeout));
 
-  const std::optional<Calibration> calibration = request.average_batches
-                                                     ? averaged(request, state, axis, report)
-                                                     : pooled(request, state, axis, report);
+  const std::optional<Calibration> calibration =
+      request.average_batches ? averaged(request, state, report) : pooled(request, state, report);
   if (calibration) {
     state_update.commit(calibration->mean.size(), [&](RunningStatistics& running) {
       running.running_mean = calibration->mean;

@@ -170,10 +170,8 @@ void note_layer(const Layer& layer, Report& report) {
   report.note(line);
 }
 
-void run(const ForwardRequest& request) {
-  Report report(request.run);
-  const io::State state = io::read_state(request.state);
-  io::ArrayReader x(request.x);
+void forward(const ForwardRequest& request, const io::State& state, io::ArrayReader& x,
+             Report& report) {
   if (request.state_out && effective_mode(state, request.layer.mode) == Mode::test) {
     throw UsageError("--state-out: test mode updates no state");
   }
@@ -181,9 +179,9 @@ void run(const ForwardRequest& request) {
   const bool updates = layer.train() && request.update;
 
   io::Transaction transaction({.sync = request.run.fsync});
-  io::refuse_terminal(y_file);
   std::optional<io::StateUpdate> state_update = open_state(request, state, updates, transaction);
   io::OutputFile& y_file = transaction.add_output(request.y, "-o");
+  io::refuse_terminal(y_file);
   io::OutputFile* cache_file =
       request.cache ? &transaction.add_output(*request.cache, "--cache") : nullptr;
 
@@ -207,6 +205,13 @@ void run(const ForwardRequest& request) {
   report.note_input(x, layer.axis);
   note_layer(layer, report);
   report.finish(header.data_bytes());
+}
+
+void run(const ForwardRequest& request) {
+  Report report(request.run);
+  const io::State state = io::read_state(request.state);
+  io::ArrayReader x(request.x);
+  with_memory_for(x, [&] { forward(request, state, x, report); });
 }
 
 }  // namespace
