@@ -20,9 +20,10 @@ class ChannelCheck {
  public:
   explicit ChannelCheck(const io::State* state) : state_(state) {}
 
-  // `text`: "3 channels (axis 1 of (2, 3))".
-  void operator()(const std::string& file, std::size_t channels, const std::string& text) {
-    if (state_ != nullptr) state_->require_channels(channels, file + " has " + text);
+  // `text`: "3 channels (axis 1 of (2, 3))"; `hint`: what helps where they do not fit the state.
+  void operator()(const std::string& file, std::size_t channels, const std::string& text,
+                  const std::string& hint = "") {
+    if (state_ != nullptr) state_->require_channels(channels, file + " has " + text + hint);
     if (!channels_) {
       channels_ = channels;
       first_ = file + " has " + text;
@@ -49,7 +50,8 @@ Input read_array(const std::string& path, std::optional<std::ptrdiff_t> axis_fla
   const std::ptrdiff_t axis = axis_flag ? *axis_flag : state->axis;
   const View view =
       array.view(axis, axis_flag ? "--axis" : "the axis of " + io::printable(state->path));
-  check(array.name(), view.channel, channels_text(array, axis));
+  check(array.name(), view.channel, channels_text(array, axis),
+        state != nullptr ? axis_hint(array, axis, state->channels()) : "");
   array.spool();  // sums() reads in the order that suits it
   Input input{array.name(), {}};
   try {

@@ -72,7 +72,8 @@ Layer layer_of_state(const io::State& state, const Overrides& overrides, const i
   const std::string axis_name =
       overrides.axis ? "--axis" : "the axis of " + io::printable(state.path);
   const std::size_t channels = x.view(layer.axis, axis_name).channel;
-  state.require_channels(channels, x.name() + " has " + channels_text(x, layer.axis));
+  state.require_channels(channels, x.name() + " has " + channels_text(x, layer.axis) +
+                                       axis_hint(x, layer.axis, state.channels()));
   layer.gamma = or_filled(state.gamma, channels, 1);
   layer.beta = or_filled(state.beta, channels, 0);
   if (!layer.train()) layer.running = trained_statistics(state, channels, layer.eps, report);

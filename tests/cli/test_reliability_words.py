@@ -251,5 +251,27 @@ class SurroundingsTest(BnTest):
         self.assertIn("standard input in temporary (TMPDIR names another directory): cannot write: No space left", run.stderr)
 
 
+class HintTest(CommandTest):
+    def fails_with(self, end, *more, shape, gamma=3):
+        self.save("x.npy", np.zeros(shape))
+        self.state(mode="train", gamma=[1.0] * gamma)
+        for words in (["forward", "x.npy", "--state", "state.json", "-o", "y.npy"], ["calibrate", "x.npy", "--state", "state.json"],
+                      ["backward", "x.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy"]):
+            message = self.fails(BAD_INPUT, *words, *more, mentions="gamma has %d value" % gamma)
+            self.assertTrue(message.endswith(end + "\n"), message)
+
+    def test_case_102_the_axis_that_fits_the_state_is_proposed(self):
+        self.fails_with("; axis -1 has 3: give --axis -1?", shape=(2, 8, 9, 3))
+        self.fails_with("; axis -1 has 3: give --axis -1?", shape=(3, 8, 3, 3))
+        self.fails_with("; axis 2 has 3: give --axis 2?", shape=(3, 8, 3, 9))
+        self.fails_with("; axis 0 has 3: give --axis 0?", shape=(3, 8))
+        self.fails_with("; axis 1 has 3: give --axis 1?", "--axis=-1", shape=(2, 3, 8, 9))
+        self.fails_with("; axis -1 has 3: give --axis -1?", "--axis=0", shape=(2, 3, 3))
+        self.fails_with("(axis 1 of (2, 8, 9))", shape=(2, 8, 9))
+        # What is proposed works.
+        self.save("x.npy", self.random.normal(0, 1, (2, 8, 9, 3)))
+        self.ok("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--axis", "-1")
+
+
 if __name__ == "__main__":
     main()
