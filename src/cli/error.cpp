@@ -21,6 +21,7 @@ std::string remedy(io::Cause cause) {
       return ", or wait longer with --lock-timeout";
     case io::Cause::not_regular:
       return "; use --state-out or --no-update";
+    case io::Cause::missing:
     case io::Cause::other:
       break;
   }
@@ -30,6 +31,23 @@ std::string remedy(io::Cause cause) {
 std::string channels_text(const io::ArrayReader& array, std::ptrdiff_t axis) {
   return std::to_string(array.view(axis).channel) + " channels (axis " + std::to_string(axis) +
          " of " + array.shape() + ")";
+}
+
+std::string axis_hint(const io::ArrayReader& array, std::ptrdiff_t axis,
+                      std::optional<std::size_t> channels) {
+  const std::vector<std::size_t>& shape = array.header().shape;
+  const auto rank = static_cast<std::ptrdiff_t>(shape.size());
+  const std::ptrdiff_t present = axis < 0 ? axis + rank : axis;
+  // The last axis is the usual other one; the first is hardly ever that of the channels.
+  std::vector<std::ptrdiff_t> candidates = {rank - 1};
+  for (std::ptrdiff_t d = 1; d < rank; ++d) candidates.push_back(d);
+  candidates.push_back(0);
+  for (const std::ptrdiff_t d : candidates) {
+    if (d == present || shape[static_cast<std::size_t>(d)] != channels) continue;
+    const std::string name = std::to_string(d == rank - 1 ? -1 : d);
+    return "; axis " + name + " has " + std::to_string(*channels) + ": give --axis " + name + "?";
+  }
+  return "";
 }
 
 io::Error explain(const bn::Error& error, const io::ArrayReader& x, const io::ArrayReader* dy,

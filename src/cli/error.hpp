@@ -1,6 +1,8 @@
 // What the command line adds to the errors of the layers below.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +30,18 @@ class UsageError : public io::Error {
 
 /// "3 channels (axis 1 of (2, 3, 64, 96))".
 [[nodiscard]] std::string channels_text(const io::ArrayReader& array, std::ptrdiff_t axis);
+
+/// Where the array would have as many channels along another axis: "; axis -1 has 3: give --axis
+/// -1?", as the end of a message. Empty where it would not.
+[[nodiscard]] std::string axis_hint(const io::ArrayReader& array, std::ptrdiff_t axis,
+                                    std::optional<std::size_t> channels);
+
+/// Calls `work` with the array; where memory does not suffice for it, throws an error that names
+/// the array and its shape.
+template <class Work>
+void with_memory_for(const io::ArrayReader& array, Work work) {
+  io::naming_memory_for(array.name(), "an array of shape " + array.shape(), work);
+}
 
 /// The library's errors in terms of the files that the values came from; dy may be null.
 [[nodiscard]] io::Error explain(const bn::Error& error, const io::ArrayReader& x,

@@ -24,9 +24,10 @@ class ChannelCheck {
  public:
   explicit ChannelCheck(const io::State* state) : state_(state) {}
 
-  // `text`: "3 channels (axis 1 of (2, 3))".
-  void operator()(const std::string& file, std::size_t channels, const std::string& text) {
-    if (state_ != nullptr) state_->require_channels(channels, file + " has " + text);
+  // `text`: "3 channels (axis 1 of (2, 3))"; `hint`: what helps where they do not fit the state.
+  void operator()(const std::string& file, std::size_t channels, const std::string& text,
+                  const std::string& hint = "") {
+    if (state_ != nullptr) state_->require_channels(channels, file + " has " + text + hint);
     if (!channels_) {
       channels_ = channels;
       first_ = file + " has " + text;
@@ -47,25 +48,39 @@ std::uint64_t size_of(const std::string& path) {
   return none ? 0 : size;
 }
 
-View checked_view(const io::ArrayReader& array, std::ptrdiff_t axis, ChannelCheck& check) {
-  const View view = array.view(axis);
-  check(array.name(), view.channel, channels_text(array, axis));
+// The axis of the arrays: the flag's, or else the state's.
+struct AxisChoice {
+  std::optional<std::ptrdiff_t> flag;
+  const io::State* state;
+
+  [[nodiscard]] std::ptrdiff_t axis() const { return flag ? *flag : state->axis; }
+  [[nodiscard]] View view(const io::ArrayReader& array) const {
+    return array.view(axis(), flag ? "--axis" : "the axis of " + io::printable(state->path));
+  }
+};
+
+View checked_view(const io::ArrayReader& array, const AxisChoice& choice, ChannelCheck& check) {
+  const View view = choice.view(array);
+  check(array.name(), view.channel, channels_text(array, choice.axis()),
+        choice.state != nullptr ? axis_hint(array, choice.axis(), choice.state->channels()) : "");
   return view;
 }
 
-void check_headers(const std::string& path, std::ptrdiff_t axis, ChannelCheck& check) {
+void check_headers(const std::string& path, const AxisChoice& choice, ChannelCheck& check) {
   io::ArraySequence arrays(path);
   while (const std::optional<io::ArrayReader> array = arrays.next()) {
-    static_cast<void>(checked_view(*array, axis, check));
+    static_cast<void>(checked_view(*array, choice, check));
   }
 }
 
-Input read_array(io::ArrayReader& array, std::ptrdiff_t axis, ChannelCheck& check, Report& report) {
-  const View view = checked_view(array, axis, check);
+Input read_array(io::ArrayReader& array, const AxisChoice& choice, ChannelCheck& check,
+                 Report& report) {
+  const View view = checked_view(array, choice, check);
+  const std::ptrdiff_t axis = choice.axis();
   array.spool();  // sums() reads in the order that suits it
   Input input{array.name(), {}};
   try {
-    input.sums = sums(view, array, report.execution());
+    with_memory_for(array, [&] { input.sums = sums(view, array, report.execution()); });
   } catch (const bn::Error& error) {
     throw explain(error, array, nullptr, axis);
   }
@@ -96,33 +111,34 @@ std::vector<std::string> input_names(const InputNames& inputs) {
   return names;
 }
 
-void for_each_input(const std::vector<std::string>& paths, std::ptrdiff_t axis,
+void for_each_input(const std::vector<std::string>& paths, std::optional<std::ptrdiff_t> axis_flag,
                     const io::State* state, Report& report,
                     const std::function<void(const Input&)>& use) {
   std::uint64_t bytes = 0;
   for (const std::string& path : paths) bytes += size_of(path);
   report.expect(bytes);
   ChannelCheck check(state);
+  const AxisChoice choice{axis_flag, state};
   std::vector<io::FileKind> kinds;
   for (const std::string& path : paths) {
     kinds.push_back(io::file_kind(path));
     if (kinds.back() == io::FileKind::json) use(read_part(path, check, report));
-    if (kinds.back() == io::FileKind::array) check_headers(path, axis, check);
+    if (kinds.back() == io::FileKind::array) check_headers(path, choice, check);
   }
   for (std::size_t i = 0; i < paths.size(); ++i) {
     if (kinds[i] == io::FileKind::json) continue;
     io::ArraySequence arrays(paths[i]);
     while (std::optional<io::ArrayReader> array = arrays.next()) {
-      use(read_array(*array, axis, check, report));
+      use(read_array(*array, choice, check, report));
     }
   }
 }
 
-Pool pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis, const io::State* state,
-                 Report& report) {
+Pool pool_inputs(const std::vector<std::string>& paths, std::optional<std::ptrdiff_t> axis_flag,
+                 const io::State* state, Report& report) {
   std::optional<Sums> pool;
   std::uint64_t batches = 0;
-  for_each_input(paths, axis, state, report, [&](const Input& input) {
+  for_each_input(paths, axis_flag, state, report, [&](const Input& input) {
     if (input.sums.count != 0) ++batches;
     if (!pool) {
       pool = input.sums;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,10 @@ struct Input {
 /// of `paths`: parts come first, and all that can be known of files without reading the data of an
 /// array - that they are there, sizes, shapes, channels - is checked before any data is read.
 /// Pipes, devices and standard input are opened when it is their turn: one process may write to
-/// several of them, one after the other. `axis` is that of the arrays; all inputs have as many
-/// channels as `state`, which may be null, and as each other. Throws io::Error.
-void for_each_input(const std::vector<std::string>& paths, std::ptrdiff_t axis,
+/// several of them, one after the other. The axis of the arrays is that of
+/// the flag or else the state's; all inputs have as many channels as `state`, which may be null
+/// where there is a flag, and as each other. Throws io::Error.
+void for_each_input(const std::vector<std::string>& paths, std::optional<std::ptrdiff_t> axis_flag,
                     const io::State* state, Report& report,
                     const std::function<void(const Input&)>& use);
 
@@ -38,7 +40,8 @@ struct Pool {
   std::uint64_t batches = 0;  ///< how many arrays and parts have values
 };
 
-[[nodiscard]] Pool pool_inputs(const std::vector<std::string>& paths, std::ptrdiff_t axis,
-                               const io::State* state, Report& report);
+[[nodiscard]] Pool pool_inputs(const std::vector<std::string>& paths,
+                               std::optional<std::ptrdiff_t> axis_flag, const io::State* state,
+                               Report& report);
 
 }  // namespace bn::cli

@@ -69,8 +69,11 @@ Layer layer_of_state(const io::State& state, const Overrides& overrides, const i
   layer.eps = overrides.eps.value_or(state.eps);
   layer.momentum = state.momentum;
   if (overrides.momentum) layer.momentum.value = *overrides.momentum;
-  const std::size_t channels = x.view(layer.axis).channel;
-  state.require_channels(channels, x.name() + " has " + channels_text(x, layer.axis));
+  const std::string axis_name =
+      overrides.axis ? "--axis" : "the axis of " + io::printable(state.path);
+  const std::size_t channels = x.view(layer.axis, axis_name).channel;
+  state.require_channels(channels, x.name() + " has " + channels_text(x, layer.axis) +
+                                       axis_hint(x, layer.axis, state.channels()));
   layer.gamma = or_filled(state.gamma, channels, 1);
   layer.beta = or_filled(state.beta, channels, 0);
   if (!layer.train()) layer.running = trained_statistics(state, channels, layer.eps, report);

@@ -78,7 +78,7 @@ Work parse(int argc, char** argv) {
                     "Examples:\n"
                     "  bn init --preset pytorch --channels 3 -o state.json\n"
                     "  bn forward photos.npy --state state.json -o y.npy\n"
-                    "bn COMMAND --help says more.\n",
+                    "bn help COMMAND, or bn COMMAND --help, says more.\n",
                     kExitCodes});
   std::map<const Command*, Work> works;
   for (const Row& row : kCommands) {

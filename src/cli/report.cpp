@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <utility>
 
 namespace bn::cli {
 
@@ -92,17 +93,23 @@ void Report::progress(std::uint64_t done, std::uint64_t total) {
   const duration<double> elapsed = now - start_;
   if (elapsed < kQuietStart || now - shown_ < kBetweenLines) return;
   shown_ = now;
-  visible_ = true;
   const auto all_done = static_cast<double>(before_ + done);
   const auto all = static_cast<double>(std::max(expected_, before_ + total));
   const double rate = all_done / elapsed.count();
-  say("\rbn: " + megabytes(all_done) + " of " + megabytes(all) + ", " + megabytes(rate) + "/s, " +
-      decimal((all - all_done) / rate, 0) + " s left\x1b[K");
+  show_progress("bn: " + megabytes(all_done) + " of " + megabytes(all) + ", " + megabytes(rate) +
+                "/s, " + decimal((all - all_done) / rate, 0) + " s left");
+}
+
+void Report::show_progress(const std::string& line) {
+  // Blanks wipe out what was longer: not every terminal knows an escape sequence for it.
+  const std::size_t before = std::exchange(visible_, line.size());
+  say("\r" + line + std::string(std::max(before, line.size()) - line.size(), ' '));
 }
 
 void Report::clear_progress() {
-  if (visible_) say("\r\x1b[K");
-  visible_ = false;
+  if (visible_ == 0) return;
+  show_progress("");
+  say("\r");
 }
 
 void Report::finish(std::uint64_t written) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -47,6 +48,7 @@ class Report {
 
  private:
   void progress(std::uint64_t done, std::uint64_t total);
+  void show_progress(const std::string& line);
   void clear_progress();
 
   const RunOptions& options_;
@@ -61,7 +63,7 @@ class Report {
   std::uint64_t current_ = 0;  ///< what this one is going to read
   std::mutex line_;
   std::chrono::steady_clock::time_point shown_ = start_;
-  bool visible_ = false;
+  std::size_t visible_ = 0;  ///< letters of the line that shows
 };
 
 }  // namespace bn::cli

@@ -1,6 +1,7 @@
 #include "io/error.hpp"
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <system_error>
 
@@ -78,11 +79,16 @@ Error input_error(std::string_view file, std::string_view message) {
 
 Error system_error(std::string_view file, std::string_view action, int error_number) {
   return {ErrorKind::system,
-          joined(file, action) + ": " + std::generic_category().message(error_number)};
+          joined(file, action) + ": " + std::generic_category().message(error_number),
+          error_number == ENOENT ? Cause::missing : Cause::other};
 }
 
 Error system_error(std::string_view file, std::string_view message, Cause cause) {
   return {ErrorKind::system, joined(file, message), cause};
+}
+
+Error memory_error(std::string_view file, std::string_view what) {
+  return system_error(file, "out of memory for " + std::string(what));
 }
 
 }  // namespace bn::io

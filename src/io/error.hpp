@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ enum class Cause : std::uint8_t {
   other,
   already_exists,  ///< an output that must not be replaced
   locked,          ///< a state that another process held for longer than the time given
+  missing,         ///< a file that is not there
   not_regular,     ///< a state to be updated in place that is a pipe or a device
 };
 
@@ -55,5 +57,20 @@ class Error : public std::runtime_error {
 /// A refusal of the system's that has no errno.
 [[nodiscard]] Error system_error(std::string_view file, std::string_view message,
                                  Cause cause = Cause::other);
+
+/// "FILE: out of memory for WHAT".
+[[nodiscard]] Error memory_error(std::string_view file, std::string_view what);
+
+/// What `call` returns; where memory does not suffice for it, throws memory_error().
+template <class Call>
+auto naming_memory_for(std::string_view file, std::string_view what, Call call) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    throw memory_error(file, what);
+  } catch (const std::length_error&) {  // more elements than any memory can hold
+    throw memory_error(file, what);
+  }
+}
 
 }  // namespace bn::io

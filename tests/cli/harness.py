@@ -227,13 +227,17 @@ class BnTest(unittest.TestCase):
 
     def terminal(self):
         """The descriptor of a terminal that nobody types at."""
+        return self.terminal_ends()[1]
+
+    def terminal_ends(self):
+        """The descriptors of who sits at a terminal, and of the terminal."""
         try:
             leader, follower = pty.openpty()
         except OSError as error:
             self.skip("no terminal can be opened (is devpts mounted on /dev/pts?): %s" % error)
         self.addCleanup(os.close, leader)
         self.addCleanup(os.close, follower)
-        return follower
+        return leader, follower
 
     def need_space(self, size):
         status = os.statvfs(self.dir)

@@ -114,6 +114,37 @@ TEST_CASE("A state of other channels names both files") {
         "file: state.json: gamma has 4 values, but x.npy has 3 channels (axis 1 of (9, 3))");
 }
 
+TEST_CASE("Where a state fits another axis, that is proposed") {
+  const io::State state = trained_state();
+  Overrides overrides;
+  overrides.axis = 0;
+  CHECK(error(state, overrides) ==
+        "file: state.json: running_mean has 3 values, but x.npy has 9 channels (axis 0 of (9, 3)); "
+        "axis -1 has 3: give --axis -1?");
+  const io::test::Directory directory;
+  const auto hint = [](const std::vector<std::size_t>& shape, std::ptrdiff_t axis,
+                       std::optional<std::size_t> channels) {
+    return axis_hint(zeros({Dtype::uint8, io::ByteOrder::little, Order::c, shape}), axis, channels);
+  };
+  CHECK(hint({3, 3, 4, 3}, 2, 3) == "; axis -1 has 3: give --axis -1?");
+  CHECK(hint({3, 3, 3, 4}, -1, 3) == "; axis 1 has 3: give --axis 1?");
+  CHECK(hint({3, 4}, 1, 3) == "; axis 0 has 3: give --axis 0?");
+  CHECK(hint({2, 3}, -1, 3).empty());
+  CHECK(hint({2, 3}, 1, 5).empty());
+  CHECK(hint({2, 3}, 0, std::nullopt).empty());
+}
+
+TEST_CASE("An axis out of range is that of the flag or of the state") {
+  io::State state = trained_state();
+  state.axis = 5;
+  CHECK(error(state) ==
+        "file: x.npy: has shape (9, 3), but the axis of state.json is 5; it has to be in -2..1");
+  Overrides overrides;
+  overrides.axis = -3;
+  CHECK(error(state, overrides) ==
+        "file: x.npy: has shape (9, 3), but --axis is -3; it has to be in -2..1");
+}
+
 TEST_CASE("Test mode needs running statistics, train mode does not") {
   io::State state = trained_state();
   state.running_var.reset();

@@ -155,7 +155,7 @@ class ArraysTest(MessagesTest):
 
     def test_a_missing_array_of_the_state_is_named(self):
         self.state(**dict(STATE, gamma="missing.npy"))
-        self.forward_fails(SYSTEM, mentions="missing.npy")
+        self.forward_fails(BAD_INPUT, mentions="state.json: gamma: missing.npy: No such file")
 
     def test_an_array_of_the_state_that_is_not_finite_is_named(self):
         self.save("gamma.npy", np.array([1.0, np.nan, 1.0]))

@@ -37,7 +37,22 @@ TEST_CASE("An error may tell its cause, so that a caller can tell the way round 
   CHECK(usage_error("x", "y").cause() == Cause::other);
   CHECK(usage_error("x", "y", Cause::already_exists).cause() == Cause::already_exists);
   CHECK(system_error("x", "y", Cause::locked).cause() == Cause::locked);
-  CHECK(system_error("x", "cannot open", ENOENT).cause() == Cause::other);
+  CHECK(system_error("x", "cannot open", ENOENT).cause() == Cause::missing);
+  CHECK(system_error("x", "cannot open", EACCES).cause() == Cause::other);
+}
+
+TEST_CASE("What runs out of memory is named with what it was for") {
+  const auto error_after = [](const auto& error) -> std::string {
+    try {
+      return naming_memory_for("x\n.npy", "9 channels", [&]() -> std::string { throw error; });
+    } catch (const Error& named) {
+      CHECK(named.kind() == ErrorKind::system);
+      return named.what();
+    }
+  };
+  CHECK(error_after(std::bad_alloc()) == "x\\n.npy: out of memory for 9 channels");
+  CHECK(error_after(std::length_error("")) == "x\\n.npy: out of memory for 9 channels");
+  CHECK(naming_memory_for("x", "y", [] { return 3; }) == 3);
 }
 
 TEST_CASE("Counts are in the singular and in the plural") {

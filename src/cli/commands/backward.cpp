@@ -43,7 +43,8 @@ void add_flags(Command& command, BackwardRequest& request) {
        "Writes those of dx, dgamma and dbeta that are asked for, at least one.\n"
        "Examples:\n"
        "  bn backward dy.npy --x x.npy --cache cache.json --dx dx.npy --dgamma dgamma.npy\n"
-       "  bn backward dy.npy --x x.npy --state state.json --mode train --dbeta -\n"});
+       "  bn backward dy.npy --x x.npy --state state.json --mode train --dbeta -\n" +
+           std::string(kAboutTemporaryFiles)});
   command.positional("DY", "dloss/dy, .npy, of the shape of X, - for standard input", request.dy);
   command.flag("--x", "X.npy", "what went into bn forward, - for standard input (required)",
                request.x);
@@ -169,10 +170,8 @@ void report_on(const ForwardPass& pass, const io::ArrayReader& x, const io::Arra
                                : ""));
 }
 
-void run(const BackwardRequest& request) {
-  Report report(request.run);
-  io::ArrayReader x(request.x);
-  io::ArrayReader dy(request.dy);
+void backward(const BackwardRequest& request, io::ArrayReader& x, io::ArrayReader& dy,
+              Report& report) {
   if (x.header().shape != dy.header().shape) {
     throw io::input_error(
         dy.name(), "the shape " + dy.shape() + ", but " + x.name() + " has the shape " + x.shape());
@@ -185,7 +184,10 @@ void run(const BackwardRequest& request) {
   if (request.state) transaction.protect(*request.state, "--state");
   const auto add_output = [&transaction](const std::optional<std::string>& path,
                                          const char* flag) -> io::OutputFile* {
-    return path ? &transaction.add_output(*path, flag) : nullptr;
+    if (!path) return nullptr;
+    io::OutputFile& file = transaction.add_output(*path, flag);
+    io::refuse_terminal(file);
+    return &file;
   };
   io::OutputFile* dx_file = add_output(request.dx, "--dx");
   io::OutputFile* dgamma_file = add_output(request.dgamma, "--dgamma");
@@ -223,6 +225,13 @@ void run(const BackwardRequest& request) {
   report_on(pass, x, dy, request, report);
   if (dx) report.warn_of_overflows(result.overflows, "dx", dx_file->name(), header.dtype);
   report.finish(dx ? header.data_bytes() : 0);
+}
+
+void run(const BackwardRequest& request) {
+  Report report(request.run);
+  io::ArrayReader x(request.x);
+  io::ArrayReader dy(request.dy);
+  with_memory_for(x, [&] { backward(request, x, dy, report); });
 }
 
 }  // namespace

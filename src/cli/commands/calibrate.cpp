@@ -38,7 +38,8 @@ void add_flags(Command& command, CalibrateRequest& request) {
        "(the cumulative average) it becomes the number of arrays and parts that have values.\n"
        "Examples:\n"
        "  bn calibrate --state state.json batch*.npy\n"
-       "  bn calibrate --state state.json --average-batches batch*.npy\n"});
+       "  bn calibrate --state state.json --average-batches batch*.npy\n" +
+           std::string(kAboutTemporaryFiles)});
   add_inputs(command, request.inputs);
   command.flag("--state", "STATE.json", "the state to change (required)", request.state);
   command.toggle(
@@ -102,8 +103,8 @@ class ExactAverage {
 };
 
 std::optional<Calibration> pooled(const std::vector<std::string>& inputs, const io::State& state,
-                                  std::ptrdiff_t axis, Report& report) {
-  const Pool pool = pool_inputs(inputs, axis, &state, report);
+                                  std::optional<std::ptrdiff_t> axis_flag, Report& report) {
+  const Pool pool = pool_inputs(inputs, axis_flag, &state, report);
   std::optional<Calibration> calibration =
       calibration_of(pool.sums, state.momentum.running_var_estimator, "all inputs together");
   if (calibration) calibration->batches = pool.batches;
@@ -112,11 +113,11 @@ std::optional<Calibration> pooled(const std::vector<std::string>& inputs, const 
 
 // The rule of Ioffe and Szegedy 2015, algorithm 2: the expectations of the batches' statistics.
 std::optional<Calibration> averaged(const std::vector<std::string>& inputs, const io::State& state,
-                                    std::ptrdiff_t axis, Report& report) {
+                                    std::optional<std::ptrdiff_t> axis_flag, Report& report) {
   ExactAverage mean;
   ExactAverage var;
   std::uint64_t batches = 0;
-  for_each_input(inputs, axis, &state, report, [&](const Input& batch) {
+  for_each_input(inputs, axis_flag, &state, report, [&](const Input& batch) {
     const std::optional<Calibration> statistics =
         calibration_of(batch.sums, state.momentum.running_var_estimator, batch.name);
     if (!statistics) return;
@@ -132,14 +133,13 @@ void run(const CalibrateRequest& request) {
   Report report(request.run);
   const std::vector<std::string> inputs = input_names(request.inputs);
   const io::State state = io::read_state(request.state);
-  const std::ptrdiff_t axis = request.axis.value_or(state.axis);
   io::Transaction transaction;
   io::StateUpdate state_update = io::StateUpdate::in_place(
       transaction, state, "--state", std::chrono::duration<double>(request.run.lock_timeout));
 
   const std::optional<Calibration> calibration = request.average_batches
-                                                     ? averaged(inputs, state, axis, report)
-                                                     : pooled(inputs, state, axis, report);
+                                                     ? averaged(inputs, state, request.axis, report)
+                                                     : pooled(inputs, state, request.axis, report);
   if (calibration) {
     state_update.commit(calibration->mean.size(), [&](RunningStatistics& running) {
       running.running_mean = calibration->mean;

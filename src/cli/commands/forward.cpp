@@ -46,7 +46,8 @@ void add_flags(Command& command, ForwardRequest& request) {
        "ones. Options override the state's keys for this run and are not written to it.\n"
        "Examples:\n"
        "  bn forward x.npy --state state.json -o y.npy --mode train --cache cache.json\n"
-       "  bn forward - --state state.json --mode test -o - < x.npy > y.npy\n"});
+       "  bn forward - --state state.json --mode test -o - < x.npy > y.npy\n" +
+           std::string(kAboutTemporaryFiles)});
   command.positional("X", "array, .npy, - for standard input", request.x);
   command.flag("--state", "STATE.json", "parameters and running statistics (required)",
                request.state);
@@ -168,10 +169,8 @@ void note_layer(const Layer& layer, Report& report) {
   report.note(line);
 }
 
-void run(const ForwardRequest& request) {
-  Report report(request.run);
-  const io::State state = io::read_state(request.state);
-  io::ArrayReader x(request.x);
+void forward(const ForwardRequest& request, const io::State& state, io::ArrayReader& x,
+             Report& report) {
   if (request.state_out && effective_mode(state, request.layer.mode) == Mode::test) {
     throw UsageError("--state-out: test mode updates no state");
   }
@@ -181,6 +180,7 @@ void run(const ForwardRequest& request) {
   io::Transaction transaction({.sync = request.run.fsync});
   std::optional<io::StateUpdate> state_update = open_state(request, state, updates, transaction);
   io::OutputFile& y_file = transaction.add_output(request.y, "-o");
+  io::refuse_terminal(y_file);
   io::OutputFile* cache_file =
       request.cache ? &transaction.add_output(*request.cache, "--cache") : nullptr;
 
@@ -204,6 +204,13 @@ void run(const ForwardRequest& request) {
   report.note_input(x, layer.axis);
   note_layer(layer, report);
   report.finish(header.data_bytes());
+}
+
+void run(const ForwardRequest& request) {
+  Report report(request.run);
+  const io::State state = io::read_state(request.state);
+  io::ArrayReader x(request.x);
+  with_memory_for(x, [&] { forward(request, state, x, report); });
 }
 
 }  // namespace

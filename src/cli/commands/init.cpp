@@ -160,9 +160,11 @@ void run(const InitRequest& request) {
     if (array.path() != nullptr) array.values = io::read_vector(*array.path(), array.sign);
   }
   const std::size_t channels = agreed_channels(request.channels, arrays);
-  for (Array& array : arrays) {
-    if (array.path() == nullptr) array.values.assign(channels, std::get<double>(array.given));
-  }
+  io::naming_memory_for(request.output, io::count_text(channels, "channel"), [&] {
+    for (Array& array : arrays) {
+      if (array.path() == nullptr) array.values.assign(channels, std::get<double>(array.given));
+    }
+  });
 
   io::State state;
   state.mode = request.mode;

@@ -31,7 +31,8 @@ void add_flags(Command& command, StatsRequest& request) {
        "Examples:\n"
        "  bn stats shard1.npy shard2.npy -o part.json\n"
        "  bn stats part1.json part2.json -o all.json\n"
-       "  find . -name '*.npy' -print0 | bn stats --files0-from - | grep mean\n"});
+       "  find . -name '*.npy' -print0 | bn stats --files0-from - | grep mean\n" +
+           std::string(kAboutTemporaryFiles)});
   add_inputs(command, request.inputs);
   command.flag("-o", "PART.json", "where to write (default: -, standard output)", request.output);
   command.flag("--axis", "N", "channel axis of the arrays, negative from the end (default: 1)",

@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <utility>
 
 #include "cli/error.hpp"
@@ -105,6 +106,69 @@ void Command::read() const {
   }
 }
 
+const Command::Flag* Command::find_flag(std::string_view name) const {
+  const auto found = std::find_if(flags_.begin(), flags_.end(),
+                                  [name](const Flag& flag) { return flag.name == name; });
+  return found == flags_.end() ? nullptr : &*found;
+}
+
+bool Command::is_flag(const std::string& word) const {
+  const std::string name = word.starts_with("--") ? word.substr(0, word.find('=')) : word;
+  return name == "--" || name == "--help" || name == "-h" || find_flag(name) != nullptr;
+}
+
+bool Command::takes_next(const std::string& word) const {
+  const Flag* flag = find_flag(word);
+  return flag != nullptr && flag->set;
+}
+
+std::string Command::slip_of(const std::string& word, const std::string* next) const {
+  const auto empty = [](const Flag& flag) {
+    return flag.name + " is given an empty value, but needs " + flag.option->get_type_name();
+  };
+  if (word.starts_with("--") && word.find('=') == word.size() - 1) {  // --dx=
+    const std::string name = word.substr(0, word.size() - 1);
+    if (takes_next(name)) return empty(*find_flag(name));
+    return is_flag(name) ? name + " takes no value" : "";
+  }
+  if (word.size() > 2 && word[2] == '=' && takes_next(word.substr(0, 2))) {  // -o=y.npy
+    const std::string name = word.substr(0, 2);
+    const std::string value = word.substr(3);
+    if (value.empty()) return empty(*find_flag(name));
+    return name + " takes its value without =: " + name + " " + value;
+  }
+  if (next == nullptr || !takes_next(word)) return "";
+  if (next->empty()) return empty(*find_flag(word));
+  if (!is_flag(*next)) return "";
+  return word + " needs a value: " + find_flag(word)->option->get_type_name() + ", but " + *next +
+         " follows";
+}
+
+std::vector<std::string> Command::without_slips(std::span<const std::string> words,
+                                                std::string& slip) const {
+  const std::string empty_argument =
+      positionals_.empty() ? "unexpected empty argument"
+                           : positionals_.front().option->get_name(true) +
+                                 " is given as an empty argument, but needs the name of a file";
+  std::vector<std::string> kept;
+  bool flags_may_follow = true;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    const std::string* next = i + 1 < words.size() ? &words[i + 1] : nullptr;
+    const std::string found = word.empty()       ? empty_argument
+                              : flags_may_follow ? slip_of(word, next)
+                                                 : "";
+    if (slip.empty()) slip = found;
+    if (found.empty()) kept.push_back(word);
+    if (word == "--") flags_may_follow = false;
+    if (!flags_may_follow || !takes_next(word) || next == nullptr) continue;
+    if (found.empty()) kept.push_back(*next);
+    // A flag in the place of a value is still one: it may be --help.
+    if (found.empty() || next->empty()) ++i;
+  }
+  return kept;
+}
+
 void Command::refuse_unknown() const {
   std::vector<std::string> names;
   for (const Flag& flag : flags_) {
@@ -135,35 +199,61 @@ Command& CommandLine::add(const std::string& name) {
   return commands_.emplace_back(*root_->add_subcommand(name), name, closing_);
 }
 
+const Command* CommandLine::find_command(std::string_view name) const {
+  const auto found =
+      std::find_if(commands_.begin(), commands_.end(),
+                   [name](const Command& command) { return command.name() == name; });
+  return found == commands_.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> CommandLine::with_help(std::vector<std::string> words) const {
+  if (words.empty() || words.front() != "help") return words;
+  words.erase(words.begin());
+  if (words.size() > 1) throw UsageError("unexpected argument " + words[1]);
+  if (words.empty() || words.front() == "help") return {"--help"};
+  if (find_command(words.front()) != nullptr) words.emplace_back("--help");
+  return words;  // what is no command is refused as such
+}
+
 std::variant<std::string, const Command*> CommandLine::parse(int argc, char** argv) {
+  std::vector<std::string> words = with_help({argv + 1, argv + argc});
+  std::string slip;
+  if (const Command* command = words.empty() ? nullptr : find_command(words.front())) {
+    words = command->without_slips(words, slip);
+  }
   try {
-    root_->parse(argc, argv);
+    std::reverse(words.begin(), words.end());  // as CLI11 wants them
+    root_->parse(words);
   } catch (const CLI::CallForHelp&) {
     return root_->help();
   } catch (const CLI::CallForVersion& version) {
     return std::string(version.what()) + "\n";
   } catch (const CLI::ArgumentMismatch& mismatch) {
-    throw UsageError(missing_value(mismatch.what()));
+    throw UsageError(slip.empty() ? missing_value(mismatch.what()) : slip);
   } catch (const CLI::ParseError& error) {
-    throw UsageError(error.what());
+    throw UsageError(slip.empty() ? error.what() : slip);
   }
+  if (!slip.empty()) throw UsageError(slip);
+  if (!root_->remaining().empty()) refuse(root_->remaining().front());
   for (const Command& command : commands_) {
     if (!command.chosen()) continue;
     command.read();
     return &command;
   }
-  refuse_command();
+  throw UsageError("missing command; see bn --help");
 }
 
-void CommandLine::refuse_command() const {
-  const std::vector<std::string> words = root_->remaining();
-  if (words.empty()) throw UsageError("missing command; see bn --help");
+void CommandLine::refuse(const std::string& word) const {
+  if (word.empty()) throw UsageError("the command is empty; see bn --help");
+  if (word.starts_with('-')) {
+    throw UsageError("unknown flag " + word + suggestion(word, {"--help", "--version"}));
+  }
   std::vector<std::string> names;
   for (const Command& command : commands_) names.push_back(command.name());
-  const bool is_flag = words.front().starts_with('-');
-  if (is_flag) names = {"--help", "--version"};
-  throw UsageError((is_flag ? "unknown flag " : "unknown command ") + words.front() +
-                   suggestion(words.front(), names));
+  names.emplace_back("help");
+  const std::string meant = suggestion(word, names);
+  throw UsageError("unknown command " + word +
+                   (meant.empty() ? "; bn help lists the commands" : meant));
 }
 
 }  // namespace bn::cli

@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -64,6 +65,12 @@ class Command {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool chosen() const;
 
+  /// Of the words of a command line those that CLI11 may see. It would take the word after an empty
+  /// value, or after a flag whose value was forgotten, for the value, and so write a file named
+  /// --dgamma=dg.npy; such flags are left out, and `slip` becomes what is wrong with the first.
+  [[nodiscard]] std::vector<std::string> without_slips(std::span<const std::string> words,
+                                                       std::string& slip) const;
+
   /// Sets the targets of what was given. Throws UsageError for unknown flags, surplus arguments,
   /// flags given twice and toggles with a value, and whatever the parsers throw.
   void read() const;
@@ -81,6 +88,14 @@ class Command {
     std::vector<std::string>* many;
   };
 
+  /// Null where there is none of this name.
+  [[nodiscard]] const Flag* find_flag(std::string_view name) const;
+  /// "--eps", "--eps=1", "-o" or "--" itself: no value that anybody means.
+  [[nodiscard]] bool is_flag(const std::string& word) const;
+  /// What is wrong with a flag that `word` may be; empty where nothing is. `next` is null at the
+  /// end of the command line.
+  [[nodiscard]] std::string slip_of(const std::string& word, const std::string* next) const;
+  [[nodiscard]] bool takes_next(const std::string& word) const;
   void refuse_unknown() const;
 
   CLI::App* app_;
@@ -103,7 +118,8 @@ Work make_work(Command& command, void (*add_flags)(Command&, Request&),
   };
 }
 
-/// The whole command line: commands to choose one from, --help and --version.
+/// The whole command line: commands to choose one from, --help (also as bn help and bn help
+/// COMMAND) and --version.
 class CommandLine {
  public:
   struct About {
@@ -126,7 +142,12 @@ class CommandLine {
   [[nodiscard]] std::variant<std::string, const Command*> parse(int argc, char** argv);
 
  private:
-  [[noreturn]] void refuse_command() const;
+  /// The words behind "bn", bn help and bn help COMMAND being --help.
+  [[nodiscard]] std::vector<std::string> with_help(std::vector<std::string> words) const;
+  /// Null where there is none of this name.
+  [[nodiscard]] const Command* find_command(std::string_view name) const;
+  /// What stands where the command has to be.
+  [[noreturn]] void refuse(const std::string& word) const;
 
   std::unique_ptr<CLI::App> root_;
   std::string closing_;

@@ -15,6 +15,11 @@ namespace bn::cli {
 
 class Command;
 
+/// For the help of what may have to keep an array that comes through a pipe.
+inline constexpr const char* kAboutTemporaryFiles =
+    "What comes through a pipe and is needed twice is kept in the directory that the variable\n"
+    "TMPDIR names (default: /tmp).\n";
+
 /// INPUT... and --files0-from: the arrays and parts of stats and calibrate.
 void add_inputs(Command& command, InputNames& inputs);
 

@@ -27,26 +27,42 @@ std::string type_code(Dtype dtype) {
   return kind + std::to_string(item_size(dtype));
 }
 
-// What NumPy calls the types that are not supported; empty for what is not a type at all.
-std::string_view foreign_type(std::string_view code) {
-  if (code == "c8") return "complex64";
-  if (code == "c16") return "complex128";
-  if (code == "f12" || code == "f16" || code == "c24" || code == "c32") return "long double";
-  if (code.starts_with('M')) return "datetime64";
-  if (code.starts_with('m')) return "timedelta64";
-  if (code.starts_with('S') || code.starts_with('a')) return "bytes";
-  if (code.starts_with('U')) return "str";
-  if (code.starts_with('O')) return "object";
-  if (code.starts_with('V')) return "void";
-  return {};
+// A type that is not supported: what NumPy calls it, and what makes an array x of it one that is.
+struct ForeignType {
+  std::string_view name;
+  std::string_view way_out;
+};
+
+constexpr ForeignType kNoType{"", "x.astype('float32')"};
+
+ForeignType foreign_type(std::string_view code) {
+  if (code == "c8") return {"complex64", "x.real and x.imag"};
+  if (code == "c16") return {"complex128", "x.real and x.imag"};
+  if (code == "f12" || code == "f16") return {"long double", "x.astype('float64')"};
+  if (code == "c24" || code == "c32") {
+    return {"complex long double", "x.real.astype('float64') and x.imag.astype('float64')"};
+  }
+  if (code.starts_with('M')) return {"datetime64", "x.astype('int64')"};
+  if (code.starts_with('m')) return {"timedelta64", "x.astype('int64')"};
+  constexpr std::string_view kNumbers = "x.astype('float64') where every element is a number";
+  if (code.starts_with('S') || code.starts_with('a')) return {"bytes", kNumbers};
+  if (code.starts_with('U')) return {"str", kNumbers};
+  if (code.starts_with('O')) return {"object", kNumbers};
+  if (code.starts_with('V')) {
+    return {"void", "x.astype('float32') of the array before it is saved, if that is bfloat16"};
+  }
+  return kNoType;
 }
 
-Error unsupported_dtype(std::string_view file, std::string_view descr, std::string_view type) {
+Error unsupported_dtype(std::string_view file, std::string_view descr, std::string_view type,
+                        const std::string& way_out) {
   std::string message = "dtype " + printable(descr, 60);
   if (!type.empty()) message.append(" (").append(type).append(")");
-  return input_error(file, message +
-                               " cannot be normalised; float16, float32, float64, bool and the "
-                               "integers of 1 to 8 bytes can, for instance x.astype('float32')");
+  return input_error(file,
+                     message +
+                         " cannot be normalised; float16, float32, float64, bool and the integers "
+                         "of 1 to 8 bytes can, for instance " +
+                         way_out);
 }
 
 constexpr bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n'; }
@@ -149,9 +165,7 @@ class HeaderParser {
   void parse_descr() {
     skip_space();
     const std::size_t begin = position_;
-    if (begin < text_.size() && (text_[begin] == '[' || text_[begin] == '(')) {
-      throw unsupported_dtype(file_, rest(), "structured");
-    }
+    if (begin < text_.size() && (text_[begin] == '[' || text_[begin] == '(')) refuse_structured();
     const std::string_view descr = parse_string("the dtype");
     std::string_view code = descr;
     char prefix = '=';
@@ -163,11 +177,35 @@ class HeaderParser {
     const auto* const found = std::find_if(kDtypes.begin(), kDtypes.end(),
                                            [&](Dtype dtype) { return type_code(dtype) == code; });
     if (found == kDtypes.end()) {
-      throw unsupported_dtype(file_, text_.substr(begin, position_ - begin), foreign_type(code));
+      const ForeignType type = foreign_type(code);
+      throw unsupported_dtype(file_, text_.substr(begin, position_ - begin), type.name,
+                              std::string(type.way_out));
     }
     header_.dtype = *found;
     header_.byte_order =
         prefix == '>' && item_size(*found) > 1 ? ByteOrder::big : ByteOrder::little;
+  }
+
+  // A list of fields, of which a message shows no more than the list itself.
+  [[noreturn]] void refuse_structured() {
+    const std::size_t begin = position_;
+    std::string field;  // the first one
+    std::size_t depth = 0;
+    do {
+      skip_space();
+      if (position_ == text_.size()) fail("the dtype does not end");
+      const char c = text_[position_];
+      if (c == '\'' || c == '"') {
+        const std::string_view string = parse_string("a field");
+        if (field.empty()) field = printable(string, 40);
+        continue;
+      }
+      if (c == '[' || c == '(') ++depth;
+      if (c == ']' || c == ')') --depth;
+      ++position_;
+    } while (depth > 0);
+    throw unsupported_dtype(file_, text_.substr(begin, position_ - begin), "structured",
+                            "one field of it" + (field.empty() ? "" : ", x['" + field + "']"));
   }
 
   bool parse_bool() {

@@ -49,6 +49,12 @@ bool same_time(const timespec& a, const timespec& b) {
   return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+template <class Value>
+std::vector<Value> room_for(const ArrayReader& reader, std::size_t size) {
+  return naming_memory_for(reader.name(), "the shape " + reader.shape(),
+                           [size] { return std::vector<Value>(size); });
+}
+
 }  // namespace
 
 ArrayReader::ArrayReader(const std::string& path)
@@ -61,7 +67,7 @@ ArrayReader::ArrayReader(InputFile file, StoredArray array)
   data_begin_ = file_.begin + array_.offset;
 }
 
-View ArrayReader::view(std::ptrdiff_t axis) const {
+View ArrayReader::view(std::ptrdiff_t axis, std::string_view axis_name) const {
   const auto rank = static_cast<std::ptrdiff_t>(header().shape.size());
   if (rank < 2) {
     throw input_error(name(),
@@ -70,7 +76,7 @@ View ArrayReader::view(std::ptrdiff_t axis) const {
                           "C, ...)");
   }
   if (axis < -rank || axis >= rank) {
-    throw input_error(name(), "has shape " + shape() + ", but the channel axis is " +
+    throw input_error(name(), "has shape " + shape() + ", but " + std::string(axis_name) + " is " +
                                   std::to_string(axis) + "; it has to be in " +
                                   std::to_string(-rank) + ".." + std::to_string(rank - 1));
   }
@@ -118,7 +124,10 @@ void ArrayReader::require_bools(std::uint64_t offset, std::span<const std::byte>
                   "; in an array of bool only 0 and 1 can be");
 }
 
-std::string ArrayReader::copy_name() const { return "temporary copy of " + name(); }
+std::string ArrayReader::copy_name() const {
+  return "temporary copy of " + name() + " in " + printable(temporary_directory()) +
+         " (TMPDIR names another directory)";
+}
 
 void ArrayReader::continue_with(Descriptor copy) {
   file_.owned = std::move(copy);
@@ -196,11 +205,11 @@ std::vector<double> read_vector(const std::string& path, Sign sign) {
   const std::size_t size = header.size();
   const View view{.outer = 1, .channel = 1, .inner = size};
   const Tile whole{.outer = {0, 1}, .channel = {0, 1}, .inner = {0, size}};
-  std::vector<std::byte> bytes(header.data_bytes());
+  auto bytes = room_for<std::byte>(reader, header.data_bytes());
   static_cast<void>(reader.load(view, whole, bytes.data()));
   reader.finish();
   const std::size_t item = item_size(header.dtype);
-  std::vector<double> values(size);
+  auto values = room_for<double>(reader, size);
   for (std::size_t i = 0; i < size; ++i) {
     values[i] = as_double(header.dtype, &bytes[i * item]);
     if (std::isfinite(values[i]) && (sign == Sign::any || values[i] >= 0)) continue;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bn/arrays/array.hpp"
@@ -31,8 +32,9 @@ class ArrayReader final : public Source {
   [[nodiscard]] const ArrayHeader& header() const { return array_.header; }
 
   /// The view of the array in its memory order. Throws Error (input) for a rank below 2 and an axis
-  /// that it does not have.
-  [[nodiscard]] View view(std::ptrdiff_t axis) const;
+  /// that it does not have, which messages call `axis_name`: "--axis", "the axis of state.json".
+  [[nodiscard]] View view(std::ptrdiff_t axis,
+                          std::string_view axis_name = "the channel axis") const;
   /// "(2, 3, 64, 96)".
   [[nodiscard]] std::string shape() const { return shape_text(header().shape); }
 

@@ -4,8 +4,14 @@
 
 #include "io/arrays/npy.hpp"
 #include "io/arrays/runs.hpp"
+#include "io/error.hpp"
 
 namespace bn::io {
+
+void refuse_terminal(const OutputFile& file) {
+  if (!file.is_terminal()) return;
+  throw usage_error(file.name(), "is a terminal, and an array is no text; give a file or a pipe");
+}
 
 ArrayWriter::ArrayWriter(OutputFile& file, const ArrayHeader& header)
     : file_(file), header_(header) {

@@ -12,6 +12,10 @@
 
 namespace bn::io {
 
+/// Throws Error (usage) where an array would be written to a terminal, which takes its bytes for
+/// commands. To call before anything is computed.
+void refuse_terminal(const OutputFile& file);
+
 /// Writes one .npy file, little-endian, byte for byte as numpy.save would. `file` must outlive it
 /// and is finished and committed by the transaction it belongs to.
 class ArrayWriter final : public Sink {

@@ -224,7 +224,8 @@ Cache parse_unsealed_cache(std::string_view text, std::string_view file) {
 
 Cache read_cache(const std::string& path) {
   const InputFile file = open_input(path);
-  return parse_cache(read_text(file), file.name);
+  return naming_memory_for(file.name, "its values",
+                           [&] { return parse_cache(read_text(file), file.name); });
 }
 
 }  // namespace bn::io

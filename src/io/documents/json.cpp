@@ -17,12 +17,49 @@ namespace {
 constexpr std::size_t kMaxDepth = 64;
 constexpr std::size_t kMaxShown = 40;  // of what was found, in a message
 
+// Thrown by the collector at the first letter of what is no object, valid or not.
+struct NoObject {};
+
+// Of the words that Python's json writes and JSON does not have, the one at `end`, where the parser
+// gave up within it or just behind; empty where there is none.
+std::string_view python_number(std::string_view text, std::size_t end) {
+  constexpr std::string_view kSeparators = " \t\r\n,:[]{}";
+  end = std::min(end, text.size());
+  const std::size_t before = text.substr(0, end).find_last_of(kSeparators);
+  const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
+  const std::size_t size = text.substr(begin).find_first_of(kSeparators);
+  const std::string_view word = text.substr(begin, size);
+  const bool known = word == "NaN" || word == "Infinity" || word == "-Infinity";
+  return known ? word : std::string_view();
+}
+
+// What the parser says of text that it has read up to `position`; `where` is the key that it was
+// at.
+Error syntax_error(std::string_view file, std::string_view text, std::size_t position,
+                   std::string_view what, const std::string& where) {
+  // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
+  what.remove_prefix(std::min(what.find("] ") + 2, what.size()));
+  const std::string invalid = "is not valid JSON: ";
+  if (position > text.size()) {
+    return input_error(file, invalid + "it ends too early: " + printable(what, 300));
+  }
+  const std::string_view number = python_number(text, position);
+  if (number.empty()) return input_error(file, invalid + printable(what, 300));
+  const std::size_t at = what.find("line ");
+  const std::string_view place = what.substr(at, what.find(':') - at);
+  return input_error(file, invalid + where + std::string(number) + " at " + std::string(place) +
+                               "; JSON has no NaN and no infinity, and every number has to be "
+                               "finite (in Python, json.dump(..., allow_nan=False) refuses to "
+                               "write others)");
+}
+
 // Collects the members of the one object. Throws out of the parser at the first thing that is not
 // allowed, so that neither depth nor length of a hostile text costs more than reading it.
 class Collector {
  public:
-  Collector(std::string_view file, std::vector<std::pair<std::string, Value>>& members)
-      : file_(file), members_(members) {}
+  Collector(std::string_view file, std::string_view document,
+            std::vector<std::pair<std::string, Value>>& members)
+      : file_(file), document_(document), members_(members) {}
 
   // The interface that nlohmann::json::sax_parse() calls.
   bool null() {
@@ -84,12 +121,11 @@ class Collector {
   bool end_object() { return close('}'); }
   bool start_array(std::size_t /*size*/) { return open(Kind::array, '['); }
   bool end_array() { return close(']'); }
-  bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
+  bool parse_error(std::size_t position, const std::string& /*token*/,
                    const nlohmann::json::exception& exception) {
-    std::string_view what = exception.what();
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
-    what.remove_prefix(std::min(what.find("] ") + 2, what.size()));
-    throw input_error(file_, "is not valid JSON: " + printable(what, 300));
+    const std::string where =
+        members_.empty() ? "" : printable(members_.back().first, kMaxShown) + " has ";
+    throw syntax_error(file_, document_, position, exception.what(), where);
   }
 
  private:
@@ -103,9 +139,7 @@ class Collector {
 
   // The member that a value belongs to, its text ready to be continued.
   Value& begin_value(Kind kind) {
-    if (frames_.empty()) {
-      throw input_error(file_, "is valid JSON, but has to be an object: {\"key\": value, ...}");
-    }
+    if (frames_.empty()) throw NoObject();
     Value& value = members_.back().second;
     Frame& frame = frames_.back();
     if (frames_.size() == 1) value.kind = kind;
@@ -142,9 +176,25 @@ class Collector {
   }
 
   std::string_view file_;
+  std::string_view document_;
   std::vector<std::pair<std::string, Value>>& members_;
   std::vector<Frame> frames_;
 };
+
+// Text that does not begin with an object: broken, or valid JSON of another kind.
+[[noreturn]] void refuse_no_object(std::string_view text, std::string_view file) {
+  try {
+    const auto keep_nothing = [](int, nlohmann::json::parse_event_t, nlohmann::json&) {
+      return false;
+    };
+    [[maybe_unused]] const auto nothing =
+        nlohmann::json::parse(text.begin(), text.end(), keep_nothing);
+  } catch (const nlohmann::json::parse_error& error) {
+    throw syntax_error(file, text, error.byte, error.what(), "");
+  } catch (const nlohmann::json::out_of_range&) {  // a number that no double holds
+  }
+  throw input_error(file, "is valid JSON, but has to be an object: {\"key\": value, ...}");
+}
 
 std::string describe(const Value& value) {
   const std::string text = printable(value.text, kMaxShown);
@@ -229,8 +279,12 @@ Document::Document(std::string_view text, std::string_view file) : file_(file) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     throw input_error(file, "is empty, but has to be a JSON object");
   }
-  Collector collector(file, members_);
-  static_cast<void>(nlohmann::json::sax_parse(text.begin(), text.end(), &collector));
+  Collector collector(file, text, members_);
+  try {
+    static_cast<void>(nlohmann::json::sax_parse(text.begin(), text.end(), &collector));
+  } catch (const NoObject&) {
+    refuse_no_object(text, file);
+  }
 }
 
 void Document::require_known(std::span<const std::string_view> keys) const {

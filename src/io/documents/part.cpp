@@ -7,6 +7,7 @@
 #include "io/documents/batch_statistics.hpp"
 #include "io/documents/json.hpp"
 #include "io/documents/json_text.hpp"
+#include "io/error.hpp"
 #include "io/files/input_file.hpp"
 
 namespace bn::io {
@@ -34,7 +35,8 @@ Sums parse_part(std::string_view text, std::string_view file) {
 
 Sums read_part(const std::string& path) {
   const InputFile file = open_input(path);
-  return parse_part(read_text(file), file.name);
+  return naming_memory_for(file.name, "its values",
+                           [&] { return parse_part(read_text(file), file.name); });
 }
 
 }  // namespace bn::io

@@ -71,29 +71,20 @@ void parse_member(State& state, std::string_view key, const json::Field& field) 
 struct NamedArray {
   std::string_view key;
   const std::optional<std::vector<double>>* values;
+  const std::optional<std::string>* file = nullptr;  // of those that may lie in one
+
+  // "gamma", "gamma (g.npy)".
+  [[nodiscard]] std::string name() const {
+    if (file == nullptr || !file->has_value()) return std::string(key);
+    return std::string(key) + " (" + printable(**file) + ")";
+  }
 };
 
 std::array<NamedArray, 4> arrays(const State& state) {
-  return {{{"gamma", &state.gamma},
-           {"beta", &state.beta},
+  return {{{"gamma", &state.gamma, &state.gamma_file},
+           {"beta", &state.beta, &state.beta_file},
            {"running_mean", &state.running_mean},
            {"running_var", &state.running_var}}};
-}
-
-void require_equal_lengths(const State& state, std::string_view file) {
-  const NamedArray* first = nullptr;
-  const auto all = arrays(state);
-  for (const NamedArray& array : all) {
-    if (!array.values->has_value()) continue;
-    if (first == nullptr) first = &array;
-    if ((*array.values)->size() != (*first->values)->size()) {
-      throw input_error(file, std::string(first->key) + " has " +
-                                  count_text((*first->values)->size(), "value") + ", but " +
-                                  std::string(array.key) + " has " +
-                                  std::to_string((*array.values)->size()) +
-                                  "; every array has to have one value per channel");
-    }
-  }
 }
 
 std::filesystem::path directory_of(const std::string& path) {
@@ -103,9 +94,14 @@ std::filesystem::path directory_of(const std::string& path) {
 
 std::vector<double> read_parameter(std::string_view key, const std::string& reference,
                                    const std::string& path, std::string_view file) {
+  const std::string array = (std::filesystem::path(path).parent_path() / reference).string();
   try {
-    return read_vector((directory_of(path) / reference).string());
+    return read_vector(array);
   } catch (const Error& error) {
+    if (error.cause() == Cause::missing) {  // what the state says is wrong, not the system
+      throw input_error(file,
+                        std::string(key) + ": " + printable(array) + ": No such file or directory");
+    }
     throw Error(error.kind(), std::string(file) + ": " + std::string(key) + ": " + error.what(),
                 error.cause());
   }
@@ -142,9 +138,8 @@ std::optional<std::size_t> State::channels() const {
 void State::require_channels(std::size_t channels, std::string_view what_has_how_many) const {
   for (const NamedArray& array : arrays(*this)) {
     if (!array.values->has_value() || (*array.values)->size() == channels) continue;
-    throw input_error(path, std::string(array.key) + " has " +
-                                count_text((*array.values)->size(), "value") + ", but " +
-                                std::string(what_has_how_many));
+    throw input_error(path, array.name() + " has " + count_text((*array.values)->size(), "value") +
+                                ", but " + std::string(what_has_how_many));
   }
 }
 
@@ -156,11 +151,13 @@ State parse_state(std::string_view text, std::string_view file) {
     parse_member(state, key, json::Field(file, key, value));
     state.document.emplace_back(key, value.text);
   }
-  require_equal_lengths(state, file);
   return state;
 }
 
-State read_state(const std::string& path) { return read_state(open_input(path), path); }
+State read_state(const std::string& path) {
+  const InputFile file = open_input(path);
+  return naming_memory_for(file.name, "its values", [&] { return read_state(file, path); });
+}
 
 State read_state(const InputFile& file, const std::string& path, const State* before) {
   std::string text = read_text(file);
@@ -169,7 +166,6 @@ State read_state(const InputFile& file, const std::string& path, const State* be
   state.path = path;
   if (state.gamma_file) state.gamma = read_parameter("gamma", *state.gamma_file, path, file.name);
   if (state.beta_file) state.beta = read_parameter("beta", *state.beta_file, path, file.name);
-  require_equal_lengths(state, file.name);
   return state;
 }
 

@@ -41,7 +41,8 @@ struct State {
   /// written. This is what format_state() writes.
   json::Members document;
 
-  /// The length of the arrays, which all have the same; none without arrays.
+  /// The length of the first of the arrays; none without arrays. That all have the same length is
+  /// checked by require_channels(): only an array that is read decides which of them is right.
   [[nodiscard]] std::optional<std::size_t> channels() const;
   /// Throws Error (input) unless every array has `channels` values: "state.json: gamma has 4
   /// values, but x.npy has 3 channels (axis 1 of (2, 3, 64, 96))", the part behind "but" given.

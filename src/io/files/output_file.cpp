@@ -151,6 +151,8 @@ Error OutputFile::already_exists() const {
   return usage_error(target_.name, "exists already", Cause::already_exists);
 }
 
+bool OutputFile::is_terminal() const { return direct_ && ::isatty(direct_.get()) == 1; }
+
 int OutputFile::fd() const { return temporary_ ? temporary_->fd() : direct_.get(); }
 
 void OutputFile::allocate(std::uint64_t bytes) {

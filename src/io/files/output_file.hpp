@@ -52,6 +52,7 @@ class OutputFile {
   [[nodiscard]] const Target& target() const { return target_; }
   /// True where bytes can only be appended, and have left once they are.
   [[nodiscard]] bool sequential() const { return target_.direct; }
+  [[nodiscard]] bool is_terminal() const;
 
   /// Reserves room for the whole file, where the file system can: "no space" now and not later.
   void allocate(std::uint64_t bytes);

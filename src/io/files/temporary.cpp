@@ -176,9 +176,13 @@ int Temporary::rename_to(const std::string& name, bool replace) {
   return result == 0 ? 0 : errno;
 }
 
-Descriptor open_unnamed_file() {
+std::string temporary_directory() {
   const char* variable = std::getenv("TMPDIR");
-  const std::string directory = variable != nullptr && *variable != '\0' ? variable : "/tmp";
+  return variable != nullptr && *variable != '\0' ? variable : "/tmp";
+}
+
+Descriptor open_unnamed_file() {
+  const std::string directory = temporary_directory();
   Descriptor unnamed(uninterrupted(
       [&] { return ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); }));
   if (unnamed) return unnamed;

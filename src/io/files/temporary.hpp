@@ -41,7 +41,10 @@ class Temporary {
   Descriptor file_;
 };
 
-/// A file without a name in $TMPDIR or /tmp, gone when it is closed. Throws Error (system).
+/// $TMPDIR, or /tmp where that is not set.
+[[nodiscard]] std::string temporary_directory();
+
+/// A file without a name in temporary_directory(), gone when it is closed. Throws Error (system).
 [[nodiscard]] Descriptor open_unnamed_file();
 
 }  // namespace bn::io

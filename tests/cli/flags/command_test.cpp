@@ -83,7 +83,7 @@ TEST_CASE("Many arguments may stand before and after flags, and look like anythi
 TEST_CASE("An unknown command or flag is named with what was meant") {
   CHECK(error({}) == "usage: missing command; see bn --help");
   CHECK(error({"frist"}) == "usage: unknown command frist; did you mean first?");
-  CHECK(error({"zzzzzzzz"}) == "usage: unknown command zzzzzzzz");
+  CHECK(error({"zzzzzzzz"}) == "usage: unknown command zzzzzzzz; bn help lists the commands");
   CHECK(error({"--verson"}) == "usage: unknown flag --verson; did you mean --version?");
   CHECK(error({"first", "--esp=1"}) == "usage: unknown flag --esp; did you mean --eps?");
   CHECK(error({"first", "-q"}) == "usage: unknown flag -q");
@@ -95,6 +95,64 @@ TEST_CASE("A flag has one value, a toggle none") {
   CHECK(error({"first", "--eps", "1", "--eps", "1"}) == "usage: --eps is given more than once");
   CHECK(error({"first", "--eps=0"}) == "usage: --eps: 0 is not greater than 0");
   CHECK(error({"first", "--force=yes"}) == "usage: --force takes no value");
+}
+
+TEST_CASE("An empty value never takes the next word with it") {
+  const std::string eps = "usage: --eps is given an empty value, but needs NUMBER";
+  const std::string output = "usage: -o is given an empty value, but needs Y";
+  CHECK(error({"first", "--eps=", "1"}) == eps);
+  CHECK(error({"first", "--eps="}) == eps);
+  CHECK(error({"first", "--eps", "", "x"}) == eps);
+  CHECK(error({"first", "-o", ""}) == output);
+  CHECK(error({"first", "-o="}) == output);
+  CHECK(error({"first", "-o=", "--eps="}) == output);
+  CHECK(error({"first", "--force="}) == "usage: --force takes no value");
+  CHECK(error({"first", "--help="}) == "usage: --help takes no value");
+  CHECK(error({"first", "--esp="}) == "usage: unknown flag --esp; did you mean --eps?");
+  CHECK(parse({"first", "--eps", "1", "--", "--eps="}).one == "--eps=");
+}
+
+TEST_CASE("A flag is never the value of the one before") {
+  CHECK(error({"first", "-o", "--eps=1"}) == "usage: -o needs a value: Y, but --eps=1 follows");
+  for (const std::string flag : {"--eps", "--force", "-o", "--help", "-h", "--"}) {
+    CAPTURE(flag);
+    if (flag != "--") CHECK(parse({"first", "-o", flag, "--help"}).text.starts_with("Does it.\n"));
+    if (flag == "--help" || flag == "-h") continue;
+    CHECK(error({"first", "-o", flag}).starts_with("usage: -o needs a value: Y, but " + flag));
+  }
+  CHECK(parse({"first", "-o", "--other", "x"}).output == "--other");
+  CHECK(parse({"first", "-o", "-", "x"}).output == "-");
+  CHECK(parse({"second", "-o", "-1"}).output == "-1");
+}
+
+TEST_CASE("A short flag takes its value without an equals sign") {
+  CHECK(error({"first", "-o=y"}) == "usage: -o takes its value without =: -o y");
+  CHECK(parse({"first", "-o", "=y"}).output == "=y");
+  CHECK(parse({"second", "--", "-o=y"}).many == std::vector<std::string>{"-o=y"});
+}
+
+TEST_CASE("An empty argument is an error") {
+  CHECK(error({"first", ""}) ==
+        "usage: X is given as an empty argument, but needs the name of a file");
+  CHECK(error({"second", "a", "--", ""}) ==
+        "usage: INPUT is given as an empty argument, but needs the name of a file");
+  CHECK(error({""}) == "usage: the command is empty; see bn --help");
+  CHECK(error({"", "first"}) == "usage: the command is empty; see bn --help");
+}
+
+TEST_CASE("Nothing stands before the command") {
+  CHECK(error({"frist", "first", "x"}) == "usage: unknown command frist; did you mean first?");
+  CHECK(error({"--eps=1", "first", "x"}) == "usage: unknown flag --eps=1");
+}
+
+TEST_CASE("Help may be asked for as a command") {
+  CHECK(parse({"help"}).text == parse({"--help"}).text);
+  CHECK(parse({"help", "--help"}).text == parse({"--help"}).text);
+  CHECK(parse({"help", "help"}).text == parse({"--help"}).text);
+  CHECK(parse({"help", "first"}).text == parse({"first", "--help"}).text);
+  CHECK(error({"help", "frist"}) == "usage: unknown command frist; did you mean first?");
+  CHECK(error({"hlep"}) == "usage: unknown command hlep; did you mean help?");
+  CHECK(error({"help", "first", "second"}) == "usage: unexpected argument second");
 }
 
 TEST_CASE("Help comes before any complaint and ends with what every help ends with") {

@@ -219,25 +219,46 @@ TEST_CASE("Every spelling of bool is read, and written as NumPy does") {
   CHECK(format_npy_header(header).find("'descr': '|b1'") != std::string::npos);
 }
 
-TEST_CASE("Dtypes that cannot be normalised are named") {
-  const std::string remedy =
-      " cannot be normalised; float16, float32, float64, bool and the integers of 1 to 8 bytes "
-      "can, "
-      "for instance x.astype('float32')";
-  const auto named = [&](const std::string& descr, const std::string& type) {
-    CHECK(error_in_descr(descr) == "input: x.npy: dtype " + descr + " (" + type + ")" + remedy);
+TEST_CASE("A structured dtype is shown alone, with a field to take") {
+  const auto named = [](const std::string& descr, const std::string& field) {
+    CHECK(error_in_descr(descr) == "input: x.npy: dtype " + descr +
+                                       " (structured) cannot be normalised; float16, float32, "
+                                       "float64, bool and the integers of 1 "
+                                       "to 8 bytes can, for instance one field of it" +
+                                       field);
   };
-  named("'<c8'", "complex64");
-  named("'>c16'", "complex128");
-  named("'<f16'", "long double");
-  named("'<M8[ns]'", "datetime64");
-  named("'<m8[s]'", "timedelta64");
-  named("'|S5'", "bytes");
-  named("'<U7'", "str");
-  named("'|O'", "object");
-  named("'|V12'", "void");
-  CHECK(error_in_descr("[('a', '<f4')]") ==
-        "input: x.npy: dtype [('a', '<f4')], 'fortran_order': False, ... (structured)" + remedy);
+  named("[('a', '<f4')]", ", x['a']");
+  named("[('a]', '<f4'), (\"b\", '<i4', (2,))]", ", x['a]']");
+  named("[]", "");
+  CHECK(error_in_descr("[('a', '<f4'") == in_header + "the dtype does not end");
+  const std::string many =
+      error_in_descr("[" + std::string(40, ' ') + "('a', '<f4'), ('b', '<f4')]");
+  CHECK(many.find("... (structured)") != std::string::npos);
+}
+
+TEST_CASE("Dtypes that cannot be normalised are named") {
+  const std::string others =
+      " cannot be normalised; float16, float32, float64, bool and the integers of 1 to 8 bytes "
+      "can, for "
+      "instance ";
+  const auto named = [&](const std::string& descr, const std::string& type,
+                         const std::string& way_out) {
+    CHECK(error_in_descr(descr) ==
+          "input: x.npy: dtype " + descr + " (" + type + ")" + others + way_out);
+  };
+  const std::string numbers = "x.astype('float64') where every element is a number";
+  named("'<c8'", "complex64", "x.real and x.imag");
+  named("'>c16'", "complex128", "x.real and x.imag");
+  named("'<c32'", "complex long double", "x.real.astype('float64') and x.imag.astype('float64')");
+  named("'<f16'", "long double", "x.astype('float64')");
+  named("'<M8[ns]'", "datetime64", "x.astype('int64')");
+  named("'<m8[s]'", "timedelta64", "x.astype('int64')");
+  named("'|S5'", "bytes", numbers);
+  named("'<U7'", "str", numbers);
+  named("'|O'", "object", numbers);
+  named("'|V12'", "void",
+        "x.astype('float32') of the array before it is saved, if that is bfloat16");
+  const std::string remedy = others + "x.astype('float32')";
   for (const std::string descr : {"'<f'", "'<f4x'", "'<f99999999999'", "''", "'<'", "'<i3'"}) {
     CHECK(error_in_descr(descr) == "input: x.npy: dtype " + descr + remedy);
   }

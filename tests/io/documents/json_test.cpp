@@ -87,6 +87,7 @@ TEST_CASE("Nothing but one object is a document") {
       "input: s.json: is valid JSON, but has to be an object: {\"key\": value, ...}";
   CHECK(error_in("[]") == no_object);
   CHECK(error_in("5") == no_object);
+  CHECK(error_in("[[1e999]]") != "nothing");
   CHECK(error_in("{} {}").starts_with("input: s.json: is not valid JSON: parse error at line 1, "));
   CHECK(error_in("{\"a\": 1} x").starts_with("input: s.json: is not valid JSON"));
   CHECK(error_in("\xEF\xBB\xBF{}") ==
@@ -99,6 +100,43 @@ TEST_CASE("A document cut at any byte is an error") {
   for (std::size_t size = 0; size < text.size(); ++size) {
     CHECK(error_in(text.substr(0, size)).starts_with("input: s.json: is "));
   }
+}
+
+TEST_CASE("What is not closed is no valid JSON, but ends too early") {
+  const std::string early =
+      "input: s.json: is not valid JSON: it ends too early: parse error at line ";
+  CHECK(error_in("[1, 2") ==
+        early +
+            "1, column 6: syntax error while parsing array - unexpected end of input; "
+            "expected ']'");
+  CHECK(error_in("{\"a\": [1,\n2]").starts_with(early + "2, "));
+  for (const std::string text : {"[", "[[1]", "{", "{\"a", "{\"a\"", "{\"a\": 1", "{\"a\": tru",
+                                 "{\"a\": -", "[tru", "\"a"}) {
+    CAPTURE(text);
+    CHECK(error_in(text).starts_with(early));
+  }
+  CHECK(error_in("[1, 2}").find("early") == std::string::npos);
+  CHECK(error_in("{\"a\": [1}").find("early") == std::string::npos);
+}
+
+TEST_CASE("The numbers that only Python's JSON has are named") {
+  const std::string finite =
+      "; JSON has no NaN and no infinity, and every number has to be finite (in Python, "
+      "json.dump(..., allow_nan=False) refuses to write others)";
+  for (const std::string number : {"NaN", "Infinity", "-Infinity"}) {
+    CAPTURE(number);
+    for (const auto& [before, behind] :
+         {std::pair("{\"a\": ", "}"), std::pair("{\"a\":[1, ", ",2]}"),
+          std::pair("{\"a\": ", "")}) {
+      const std::string error = error_in(before + number + behind);
+      CHECK(
+          error.starts_with("input: s.json: is not valid JSON: a has " + number + " at line 1, c"));
+      CHECK(error.ends_with(finite));
+    }
+    CHECK(error_in("[" + number + "]").ends_with(finite));
+  }
+  CHECK(error_in("{\"a\": NaNa}").find("no NaN") == std::string::npos);
+  CHECK(error_in("{\"a\": nan}").find("no NaN") == std::string::npos);
 }
 
 TEST_CASE("A key given twice is an error at any depth") {

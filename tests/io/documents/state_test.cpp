@@ -162,10 +162,7 @@ TEST_CASE("A misspelt key is never ignored") {
         "input: s.json: unknown key \"momentun\"; the nearest valid key is \"momentum\"");
 }
 
-TEST_CASE("Arrays of different lengths are an error") {
-  CHECK(error_in(R"({"gamma": [1, 2], "running_mean": [1]})") ==
-        "input: s.json: gamma has 2 values, but running_mean has 1; every array has to have one "
-        "value per channel");
+TEST_CASE("Arrays of other lengths than the channels are an error") {
   State state = parse(R"({"gamma": [1, 2, 3, 4]})");
   state.path = "s.json";
   CHECK(error_of([&] {
@@ -173,6 +170,13 @@ TEST_CASE("Arrays of different lengths are an error") {
         }) ==
         "input: s.json: gamma has 4 values, but x.npy has 3 channels (axis 1 of (2, 3, 64, 96))");
   CHECK(error_of([&] { state.require_channels(4, ""); }) == "nothing");
+  // The channels decide which of two lengths is wrong.
+  State other = parse(R"({"gamma": [1, 2], "beta": [1]})");
+  other.path = "s.json";
+  CHECK(error_of([&] { other.require_channels(2, "x"); }) ==
+        "input: s.json: beta has 1 value, but x");
+  CHECK(error_of([&] { other.require_channels(1, "x"); }) ==
+        "input: s.json: gamma has 2 values, but x");
 }
 
 TEST_CASE("gamma and beta may lie in .npy files beside the state") {
@@ -185,15 +189,20 @@ TEST_CASE("gamma and beta may lie in .npy files beside the state") {
   CHECK(state.gamma_file == "g.npy");
   CHECK(format_state(state) == "{\n  \"gamma\": \"g.npy\",\n  \"beta\": [3, 4]\n}\n");
   write_file("d/g.npy", vector_file({1, 2, 3}));
-  CHECK(error_of([] {
-          return read_state("d/s.json");
-        }).starts_with("input: d/s.json: gamma has 3 values"));
+  CHECK(error_of([] { read_state("d/s.json").require_channels(2, "x"); }) ==
+        "input: d/s.json: gamma (g.npy) has 3 values, but x");
   write_file("d/g.npy", vector_file({1, std::nan("")}));
   CHECK(error_of([] { return read_state("d/s.json"); }) ==
         "input: d/s.json: gamma: d/g.npy: value 1 is nan, but has to be finite");
   std::filesystem::remove("d/g.npy");
   CHECK(error_of([] { return read_state("d/s.json"); }) ==
-        "system: d/s.json: gamma: d/g.npy: cannot open: No such file or directory");
+        "input: d/s.json: gamma: d/g.npy: No such file or directory");
+  write_file("s.json", R"({"beta": "b.npy"})");
+  CHECK(error_of([] { return read_state("s.json"); }) ==
+        "input: s.json: beta: b.npy: No such file or directory");
+  write_file("s.json", R"({"beta": "d"})");
+  CHECK(error_of([] { return read_state("s.json"); }) ==
+        "system: s.json: beta: d: is a directory, not a file");
 }
 
 TEST_CASE("A state written elsewhere still refers to the same .npy files") {
