@@ -123,6 +123,7 @@ std::optional<Calibration> averaged(const CalibrateRequest& request, const io::S
 
 void run(const CalibrateRequest& request) {
   Report report(request.run);
+  io::StateUpdate::require_regular(request.state);
   const io::State state = io::read_state(request.state);
   const std::ptrdiff_t axis = request.axis.value_or(state.axis);
   io::Transaction transaction;

@@ -63,6 +63,8 @@ class Command {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool chosen() const;
+  /// As they are written: "--axis", "-o".
+  [[nodiscard]] std::vector<std::string> flag_names() const;
 
   /// Sets the targets of what was given. Throws UsageError for unknown flags, surplus arguments,
   /// flags given twice and toggles with a value, and whatever the parsers throw.
