@@ -62,10 +62,14 @@ void catch_ending_signals(void (*clean_up)()) {
 }
 
 SignalHold::SignalHold() {
-  if (holds_here++ != 0) return;
+  if (holds_here != 0) {
+    ++holds_here;
+    return;
+  }
   sigset_t all;
   sigfillset(&all);
   ::pthread_sigmask(SIG_BLOCK, &all, &before_);
+  holds_here = 1;
   ++holders;
   if (!ending) return;
   --holders;
@@ -73,10 +77,11 @@ SignalHold::SignalHold() {
 }
 
 SignalHold::~SignalHold() {
-  if (--holds_here != 0) return;
-  --holders;
-  stop_here_if_ending();
-  ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  if (holds_here == 1) {
+    --holders;
+    stop_here_if_ending();
+  }
+  if (--holds_here == 0) ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
 }  // namespace bn::io
