@@ -1,5 +1,6 @@
 #include "cli/error.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "io/nearest.hpp"
@@ -13,14 +14,15 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& ca
   return "; did you mean " + std::string(nearest.word) + "?";
 }
 
-std::string remedy(io::Cause cause) {
+std::string remedy(io::Cause cause, const std::vector<std::string>& flags) {
+  const auto has = [&flags](const char* flag) { return std::ranges::count(flags, flag) != 0; };
   switch (cause) {
     case io::Cause::already_exists:
       return "; --force replaces it";
     case io::Cause::locked:
       return ", or wait longer with --lock-timeout";
     case io::Cause::not_regular:
-      return "; use --state-out or --no-update";
+      return has("--no-update") ? "; use --no-update, --state-out or --mode test" : "";
     case io::Cause::missing:
     case io::Cause::other:
       break;

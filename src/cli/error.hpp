@@ -25,8 +25,8 @@ class UsageError : public io::Error {
                                      const std::vector<std::string>& candidates);
 
 /// The flag that leads round what the I/O layer refused for this cause, as the end of the message:
-/// "; --force replaces it". Empty where no flag helps.
-[[nodiscard]] std::string remedy(io::Cause cause);
+/// "; --force replaces it". Empty where none of the command's `flags` helps.
+[[nodiscard]] std::string remedy(io::Cause cause, const std::vector<std::string>& flags);
 
 /// "3 channels (axis 1 of (2, 3, 64, 96))".
 [[nodiscard]] std::string channels_text(const io::ArrayReader& array, std::ptrdiff_t axis);

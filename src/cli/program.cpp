@@ -89,7 +89,14 @@ Work parse(int argc, char** argv) {
   if (const auto* text = std::get_if<std::string>(&asked)) {
     return [text = *text] { print(text); };
   }
-  return works.at(std::get<const Command*>(asked));
+  const Command* command = std::get<const Command*>(asked);
+  return [work = works.at(command), flags = command->flag_names()] {
+    try {
+      work();
+    } catch (const io::Error& error) {
+      throw io::Error(error.kind(), error.what() + remedy(error.cause(), flags));
+    }
+  };
 }
 
 }  // namespace
@@ -101,7 +108,7 @@ int run_program(int argc, char** argv) {
     work();
     return kDone;
   } catch (const io::Error& error) {
-    return fail(error.what() + remedy(error.cause()), exit_code(error.kind()));
+    return fail(error.what(), exit_code(error.kind()));
   } catch (const std::bad_alloc&) {
     return fail("out of memory", kSystem);
   } catch (const std::length_error&) {  // more elements than any memory can hold

@@ -4,7 +4,10 @@
  *   SHIM_TRUNCATE=PATH    cuts this file to half its size before the read numbered SHIM_AT (from 1)
  *   SHIM_GROW=PATH        appends a byte to it then
  *   SHIM_PLANT=VICTIM     puts a symbolic link to VICTIM at the name of the first SHIM_AT files that are
- *                         about to be created with O_EXCL, just before
+ *                         about to be created with O_EXCL or named ".bn-...", just before
+ *   SHIM_NO_TMPFILE=1     there are no files without a name
+ *   SHIM_NO_LINK=1        such a file gets no name by its descriptor, as on Linux before 6.10 for ordinary
+ *                         users; =2: nor by /proc
  *   SHIM_NO_THREADS=1     threads cannot be started
  *   SHIM_FALLOCATE=ERRNO  posix_fallocate fails with this error
  */
@@ -16,6 +19,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -74,11 +78,27 @@ ssize_t pwrite64(int fd, const void* data, size_t size, off64_t offset) {
   return REAL(pwrite64)(fd, data, at_most(size), offset);
 }
 
-static void before_open(int directory, const char* path, int flags) {
+static void plant(int directory, const char* path) {
   static atomic_long planted;
   const char* victim = getenv("SHIM_PLANT");
-  if (!victim || !(flags & O_CREAT) || !(flags & O_EXCL)) return;
-  if (atomic_fetch_add(&planted, 1) < setting("SHIM_AT") && symlinkat(victim, directory, path)) abort();
+  if (!victim || atomic_fetch_add(&planted, 1) >= setting("SHIM_AT")) return;
+  if (symlinkat(victim, directory, path)) abort();
+}
+
+static void before_open(int directory, const char* path, int flags) {
+  if ((flags & O_CREAT) && (flags & O_EXCL)) plant(directory, path);
+}
+
+static int is_tmpfile(int flags) { return (flags & O_TMPFILE) == O_TMPFILE; }
+
+int linkat(int from_directory, const char* from, int to_directory, const char* to, int flags) {
+  long refused = setting("SHIM_NO_LINK");
+  if ((refused >= 1 && (flags & AT_EMPTY_PATH)) || (refused >= 2 && (flags & AT_SYMLINK_FOLLOW))) {
+    errno = ENOENT;
+    return -1;
+  }
+  if (strncmp(to, ".bn-", 4) == 0) plant(to_directory, to);
+  return REAL(linkat)(from_directory, from, to_directory, to, flags);
 }
 
 // The mode that follows `flags`, where they say that there is one.
@@ -95,6 +115,10 @@ static void before_open(int directory, const char* path, int flags) {
   int name(int directory, const char* path, int flags, ...) { \
     MODE_AFTER(flags)                                         \
     before_open(directory, path, flags);                      \
+    if (is_tmpfile(flags) && setting("SHIM_NO_TMPFILE")) {    \
+      errno = EOPNOTSUPP;                                     \
+      return -1;                                              \
+    }                                                         \
     return REAL(name)(directory, path, flags, mode);          \
   }
 

@@ -31,6 +31,7 @@ class FaultsTest(BnTest):
         self.log = os.path.join(tempfile.gettempdir(), os.path.basename(self.dir) + ".strace")
         self.addCleanup(lambda: os.path.exists(self.log) and os.unlink(self.log))
         self.inputs = {}
+        self.env = None
         x = self.random.normal(0, 1, (16, 3, 5))
         self.save("x.npy", x)
         self.save("dy.npy", self.random.normal(0, 1, x.shape))
@@ -47,7 +48,7 @@ class FaultsTest(BnTest):
             self.write(name, data)
 
     def traced(self, command, *options):
-        return self.bn(*command, "--threads", 1, prefix=["strace", "-f", "-qq", "-o", self.log, *options])
+        return self.bn(*command, "--threads", 1, prefix=["strace", "-f", "-qq", "-o", self.log, *options], env=self.env)
 
     def positions(self, command, names):
         """[(system call, position)] of one whole run, leaving out what the dynamic loader does."""
@@ -128,6 +129,12 @@ class ErrorsTest(FaultsTest):
         failures, _ = self.sweep(BACKWARD, WRITE_SIDE, "EIO")
         self.assertGreater(failures, 5)
 
+    def test_every_write_survives_where_outputs_have_names_from_the_start(self):
+        self.env = self.preload(SHIM_NO_TMPFILE=1)
+        for command in (FORWARD, BACKWARD):
+            failures, _ = self.sweep(command, WRITE_SIDE, "ENOSPC")
+            self.assertGreater(failures, 5)
+
     def test_every_read_survives_an_input_output_error(self):
         for command in (FORWARD, BACKWARD):
             failures, _ = self.sweep(command, READ_SIDE, "EIO")
@@ -172,6 +179,10 @@ class KillTest(FaultsTest):
                 self.assertEqual({n: self.read(n) for n in right}, right, what)
 
     def test_a_kill_at_every_write_of_forward_train_leaves_the_state_old_or_new(self):
+        self.kill_everywhere(FORWARD)
+
+    def test_a_kill_where_outputs_have_names_from_the_start_leaves_the_state_old_or_new(self):
+        self.env = self.preload(SHIM_NO_TMPFILE=1)
         self.kill_everywhere(FORWARD)
 
     def test_a_kill_at_every_write_of_backward_leaves_whole_files(self):

@@ -459,9 +459,10 @@ class SignalsTest(FilesTest):
 class NamesTest(FilesTest):
     def test_case_70_a_link_planted_at_the_temporarys_name_is_not_followed(self):
         self.write("victim", "precious")
-        for count in (1, 3):
+        for count, named in ((1, 0), (3, 0), (1, 1), (3, 1)):
             before = self.snapshot()[b"victim"]
-            run = self.bn(*self.FORWARD, env=self.preload(SHIM_PLANT=self.path("victim"), SHIM_AT=count))
+            run = self.bn(*self.FORWARD, env=self.preload(SHIM_PLANT=self.path("victim"), SHIM_AT=count,
+                                                          SHIM_NO_TMPFILE=named))
             self.assertEqual(self.snapshot()[b"victim"], before)
             self.assertIn(run.returncode, (DONE, SYSTEM))
             if run.returncode == DONE:
@@ -469,9 +470,10 @@ class NamesTest(FilesTest):
                 self.assertFalse(os.path.islink(self.path("y.npy")))
             else:
                 self.assertEqual(self.read("state.json"), self.old_state)
-            for name in os.listdir(self.dir):
-                if os.path.islink(self.path(name)):
-                    os.unlink(self.path(name))
+            links = [name for name in os.listdir(self.dir) if os.path.islink(self.path(name))]
+            self.assertEqual(len(links), count)
+            for name in links:
+                os.unlink(self.path(name))
             self.write("state.json", self.old_state)
 
     NAMES = [b"n" * 255, b"new\nline.npy", b"-o", b"--state", b"\xff\xfe not utf-8 \xe9.npy", b" ", "\u00e4\u00f6\u6279".encode(),

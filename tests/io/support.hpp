@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -85,6 +86,10 @@ std::optional<Cause> cause_of(Call call) {
   }
   return std::nullopt;
 }
+
+/// While true, files without a name cannot be made in a directory that is open: as on file systems
+/// that do not have them.
+extern std::atomic<bool> without_unnamed_files;
 
 inline constexpr int kThrown = 100;
 

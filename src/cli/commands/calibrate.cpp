@@ -132,6 +132,7 @@ std::optional<Calibration> averaged(const std::vector<std::string>& inputs, cons
 void run(const CalibrateRequest& request) {
   Report report(request.run);
   const std::vector<std::string> inputs = input_names(request.inputs);
+  io::StateUpdate::require_regular(request.state);
   const io::State state = io::read_state(request.state);
   io::Transaction transaction;
   io::StateUpdate state_update = io::StateUpdate::in_place(

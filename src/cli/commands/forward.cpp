@@ -79,6 +79,15 @@ void check(const ForwardRequest& request) {
   require_one_dash_at_most({request.y, request.cache, request.state_out}, "standard output");
 }
 
+// A state that can only be refused once it is read need not be: a named pipe may never have
+// anything to say. Without --mode what is open already is read all the same, for its mode may be
+// test.
+void refuse_to_wait(const ForwardRequest& request) {
+  if (!request.update || request.state_out || request.layer.mode == Mode::test) return;
+  const bool open = io::resolve_target(request.state).descriptor >= 0;
+  if (request.layer.mode || !open) io::StateUpdate::require_regular(request.state);
+}
+
 // What becomes of the state: an update, in place or elsewhere, or none.
 std::optional<io::StateUpdate> open_state(const ForwardRequest& request, const io::State& state,
                                           bool updates, io::Transaction& transaction) {
@@ -208,6 +217,7 @@ void forward(const ForwardRequest& request, const io::State& state, io::ArrayRea
 
 void run(const ForwardRequest& request) {
   Report report(request.run);
+  refuse_to_wait(request);
   const io::State state = io::read_state(request.state);
   io::ArrayReader x(request.x);
   with_memory_for(x, [&] { forward(request, state, x, report); });

@@ -85,6 +85,12 @@ void Command::positionals(const std::string& name, const std::string& help,
 
 bool Command::chosen() const { return app_->parsed(); }
 
+std::vector<std::string> Command::flag_names() const {
+  std::vector<std::string> names;
+  for (const Flag& flag : flags_) names.push_back(flag.name);
+  return names;
+}
+
 void Command::read() const {
   refuse_unknown();
   for (const Flag& flag : flags_) {
@@ -170,10 +176,8 @@ std::vector<std::string> Command::without_slips(std::span<const std::string> wor
 }
 
 void Command::refuse_unknown() const {
-  std::vector<std::string> names;
-  for (const Flag& flag : flags_) {
-    if (flag.name.starts_with("--")) names.push_back(flag.name);
-  }
+  std::vector<std::string> names = flag_names();
+  std::erase_if(names, [](const std::string& name) { return !name.starts_with("--"); });
   names.emplace_back("--help");
   for (const std::string& extra : app_->remaining()) {
     if (extra == "--") continue;

@@ -64,6 +64,8 @@ class Command {
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] bool chosen() const;
+  /// As they are written: "--axis", "-o".
+  [[nodiscard]] std::vector<std::string> flag_names() const;
 
   /// Of the words of a command line those that CLI11 may see. It would take the word after an empty
   /// value, or after a flag whose value was forgotten, for the value, and so write a file named

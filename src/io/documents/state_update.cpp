@@ -44,14 +44,18 @@ void require_same_conventions(const State& then, const State& now) {
 
 }  // namespace
 
+void StateUpdate::require_regular(const std::string& path) {
+  if (!resolve_target(path).direct) return;
+  throw usage_error(path,
+                    "is not the path of a regular file; only such a state can be updated in place",
+                    Cause::not_regular);
+}
+
 StateUpdate StateUpdate::in_place(Transaction& transaction, const State& state,
                                   const std::string& flag,
                                   std::chrono::duration<double> lock_timeout) {
   // Before it is opened: a pipe would be waited for until somebody reads from it.
-  if (resolve_target(state.path).direct) {
-    throw usage_error(state.path, "is not a regular file and cannot be updated in place",
-                      Cause::not_regular);
-  }
+  require_regular(state.path);
   transaction.add_last_output(state.path, flag);
   StateUpdate update(transaction, state);
   update.in_place_ = true;

@@ -19,6 +19,10 @@ namespace bn::io {
 /// that write the state without locking it; locks on NFS.
 class StateUpdate {
  public:
+  /// To call before the state is read, which for a pipe may take for ever. Throws Error (usage) for
+  /// what in_place() refuses: a pipe, a device, standard input by any name.
+  static void require_regular(const std::string& path);
+
   /// The file that `state` was read from is going to be replaced; `lock_timeout` is for other
   /// processes that do the same. Throws as Transaction::add_output(), and Error (usage) for what is
   /// not a regular file.

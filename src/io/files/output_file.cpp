@@ -23,6 +23,7 @@ constexpr int kMaxLinks = 40;  // as the kernel
 // where standard output is a file, that would replace the file and not write to it.
 std::optional<int> named_descriptor(std::string_view path) {
   if (path == "-" || path == "/dev/stdout") return STDOUT_FILENO;
+  if (path == "/dev/stdin") return STDIN_FILENO;
   if (path == "/dev/stderr") return STDERR_FILENO;
   for (const std::string_view prefix : {"/dev/fd/", "/proc/self/fd/"}) {
     if (!path.starts_with(prefix)) continue;
@@ -42,10 +43,11 @@ std::string directory_of(const std::string& path) {
 
 std::string base_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-// The path without symbolic links at its end, whether or not it leads to a file. Links on the way
-// are left to the kernel.
+// The path without symbolic links at its end, whether or not it leads to a file, as far as a
+// descriptor's name. Links on the way are left to the kernel.
 std::string follow_links(std::string path, const std::string& name) {
   for (int followed = 0;; ++followed) {
+    if (named_descriptor(path)) return path;
     std::array<char, PATH_MAX> buffer{};
     const ssize_t length = ::readlink(path.c_str(), buffer.data(), buffer.size());
     if (length < 0) return path;  // not a link, or an error that stat() reports
@@ -92,12 +94,12 @@ bool Target::same_place(const Target& other) const {
 }
 
 Target resolve_target(const std::string& path) {
-  if (const std::optional<int> descriptor = named_descriptor(path)) {
-    return descriptor_target(*descriptor, path);
-  }
   Target target;
   target.name = printable(path);
   target.path = follow_links(path, target.name);
+  if (const std::optional<int> descriptor = named_descriptor(target.path)) {
+    return descriptor_target(*descriptor, path);
+  }
   target.exists = ::stat(target.path.c_str(), &target.status) == 0;
   if (!target.exists && errno != ENOENT) throw system_error(target.name, "cannot open", errno);
   if (target.exists && S_ISDIR(target.status.st_mode)) {
@@ -181,7 +183,7 @@ void OutputFile::finish(bool sync) {
   if (sync && syncable && uninterrupted([&] { return ::fsync(fd()); }) != 0) {
     throw system_error(target_.name, "cannot sync", errno);
   }
-  const int error = temporary_ ? temporary_->close() : direct_.close();
+  const int error = temporary_ ? temporary_->flush() : direct_.close();
   if (error != 0) throw system_error(target_.name, "cannot write", error);
 }
 
@@ -203,6 +205,16 @@ void OutputFile::take_over_owner_and_mode() {
   }
 }
 
+void OutputFile::prepare_commit() {
+  // A file that replaces none is linked to its final name at once. Where files have names from the
+  // start, such as on NFS, keeping the old one would make replacing it more than one step.
+  if (!temporary_ || temporary_->has_name() || existing_ == Existing::refuse) return;
+  replaced_ = Descriptor(
+      ::openat(target_.directory.get(), target_.base.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  const int error = temporary_->take_name();
+  if (error != 0) throw system_error(target_.name, "cannot name the new file", error);
+}
+
 void OutputFile::commit() {
   if (!temporary_) return;
   const int error = temporary_->rename_to(target_.base, existing_ == Existing::replace);
@@ -210,16 +222,18 @@ void OutputFile::commit() {
   if (error != 0) throw system_error(target_.name, "cannot rename the new file to it", error);
 }
 
-void OutputFile::sync_directory() {
+void OutputFile::sync_name() {
   if (!temporary_) return;
+  const auto require = [&](bool synced) {
+    if (!synced) throw system_error(target_.name, "has been replaced, but cannot be synced", errno);
+  };
+  // Some file systems (btrfs) take the syncing of a file without a name for needless.
+  require(uninterrupted([&] { return ::fsync(fd()); }) == 0);
   const Descriptor directory(uninterrupted(
       [&] { return ::openat(target_.directory.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
   // A directory that may be written but not read cannot be synced by anybody.
   if (!directory && errno == EACCES) return;
-  if (!directory || uninterrupted([&] { return ::fsync(directory.get()); }) != 0) {
-    throw system_error(target_.name, "has been replaced, but its directory cannot be synced",
-                       errno);
-  }
+  require(directory && uninterrupted([&] { return ::fsync(directory.get()); }) == 0);
 }
 
 }  // namespace bn::io

@@ -62,12 +62,16 @@ class OutputFile {
   void append(std::span<const std::byte> bytes);
   void append(std::string_view text);
 
-  /// Everything is written: sets mode and owner, optionally syncs, closes. Checked, all of it.
+  /// Everything is written: sets mode and owner, optionally syncs. Checked, all of it.
   void finish(bool sync);
+  /// What of commit() changes nothing that a user sees but may fail or take long: the finished file
+  /// gets a temporary name if it has none, and the file to be replaced is kept in existence until
+  /// this object is destroyed, because removing a large one takes long.
+  void prepare_commit();
   /// Renames the finished file; nothing to do where sequential().
   void commit();
-  /// Makes a committed name survive a power cut.
-  void sync_directory();
+  /// Makes a committed file and its name survive a power cut.
+  void sync_name();
 
  private:
   [[nodiscard]] int fd() const;
@@ -78,6 +82,7 @@ class OutputFile {
   Existing existing_;
   std::unique_ptr<Temporary> temporary_;
   Descriptor direct_;
+  Descriptor replaced_;
 };
 
 }  // namespace bn::io

@@ -12,16 +12,17 @@
 #include <csignal>
 #include <cstdlib>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 
 #include "io/error.hpp"
+#include "io/files/signals.hpp"
 
 namespace bn::io {
 
 namespace {
 
 constexpr std::size_t kSlotCount = 16;
-constexpr std::array kEndingSignals = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 
 // What the signal handler knows of one temporary file. Only `in_use` says whether the rest counts.
 struct Slot {
@@ -33,48 +34,11 @@ struct Slot {
 
 std::array<Slot, kSlotCount> slots;
 
-// The handler may run on one thread while another creates a file. Either the creator sees `ending`
-// and does not create, or the handler sees `creating` and waits for the file to be there; both are
-// sequentially consistent. The creator's own thread never waits for itself, because it blocks the
-// signals meanwhile.
-std::atomic<bool> ending = false;
-std::atomic<int> creating = 0;
-
-extern "C" void remove_temporaries_and_die(int signal_number) {
-  ending = true;
-  while (creating != 0) {
-  }
+extern "C" void remove_temporaries() {
   for (Slot& slot : slots) {
     if (slot.in_use) ::unlinkat(slot.directory, slot.name.data(), 0);
   }
-  // SA_RESETHAND and SA_NODEFER: the signal now has its default action and is not blocked.
-  ::raise(signal_number);
 }
-
-// Between construction and destruction the handler waits; never returns once it has run.
-class CreatingFile {
- public:
-  CreatingFile() {
-    sigset_t blocked;
-    sigemptyset(&blocked);
-    for (const int signal_number : kEndingSignals) sigaddset(&blocked, signal_number);
-    ::pthread_sigmask(SIG_BLOCK, &blocked, &before_);
-    ++creating;
-    if (ending) {
-      --creating;
-      for (;;) ::pause();
-    }
-  }
-  CreatingFile(const CreatingFile&) = delete;
-  CreatingFile& operator=(const CreatingFile&) = delete;
-  ~CreatingFile() {
-    --creating;
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-
- private:
-  sigset_t before_{};
-};
 
 std::size_t take_slot() {
   for (std::size_t i = 0; i < kSlotCount; ++i) {
@@ -96,6 +60,24 @@ std::array<char, 24> random_name() {
   return name;
 }
 
+// Gives a file without a name one; returns 0 or the error number.
+int link_unnamed(int fd, int directory, const char* name) {
+  // For all only since Linux 6.10, for others than root it fails as if there were no such file.
+  if (::linkat(fd, "", directory, name, AT_EMPTY_PATH) == 0) return 0;
+  if (errno != ENOENT) return errno;
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  return ::linkat(AT_FDCWD, path.c_str(), directory, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
+}
+
+// A file without a name that can be given one later, or none: the file system may know no such
+// thing, and naming it may need /proc.
+Descriptor open_unnamed(int directory, mode_t mode) {
+  Descriptor file(uninterrupted(
+      [&] { return ::openat(directory, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode); }));
+  if (file && link_unnamed(file.get(), directory, ".") != EEXIST) return {};
+  return file;
+}
+
 void fill_closed_standard_descriptors() {
   // O_PATH gives a descriptor on which read() and write() fail with EBADF, as on the closed one.
   // open() takes the lowest free number, so the loop fills 0, 1, 2 in turn.
@@ -111,45 +93,30 @@ void fill_closed_standard_descriptors() {
 void prepare_process() {
   fill_closed_standard_descriptors();
   ::signal(SIGXFSZ, SIG_IGN);
-  for (const int signal_number : kEndingSignals) {
-    struct sigaction before {};
-    ::sigaction(signal_number, nullptr, &before);
-    if (before.sa_handler == SIG_IGN) continue;
-    struct sigaction action {};
-    action.sa_handler = remove_temporaries_and_die;
-    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_NODEFER;
-    ::sigaction(signal_number, &action, nullptr);
-  }
+  catch_ending_signals(remove_temporaries);
 }
 
 Temporary::Temporary(int directory, mode_t mode, const std::string& file)
     : directory_(directory), slot_(take_slot()) {
-  Slot& slot = slots.at(slot_);
+  slots.at(slot_).directory = directory;
   try {
-    // A name that is taken was planted or is one in 2^65; a few more attempts settle both.
-    for (int attempt = 0; attempt < 100; ++attempt) {
-      slot.directory = directory;
-      slot.name = random_name();
-      const CreatingFile critical;
+    file_ = open_unnamed(directory, mode);
+    if (file_) return;
+    const int error = make_named([&](const char* name) {
       file_ = Descriptor(uninterrupted([&] {
-        return ::openat(directory, slot.name.data(),
-                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        return ::openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
       }));
-      if (file_) {
-        slot.in_use = true;
-        return;
-      }
-      if (errno != EEXIST) break;
-    }
-    throw system_error(file, "cannot create a temporary file beside it", errno);
+      return file_ ? 0 : errno;
+    });
+    if (error != 0) throw system_error(file, "cannot create a temporary file beside it", error);
   } catch (...) {
-    slot.taken = false;
+    forget();
     throw;
   }
 }
 
 Temporary::~Temporary() {
-  if (slots.at(slot_).in_use) ::unlinkat(directory_, slots.at(slot_).name.data(), 0);
+  if (has_name()) ::unlinkat(directory_, slots.at(slot_).name.data(), 0);
   forget();
 }
 
@@ -158,8 +125,40 @@ void Temporary::forget() {
   slots.at(slot_).taken = false;
 }
 
+// Calls `make(name)`, which returns 0 or an error number. A name that is taken was planted or is
+// one in 2^65; a few more attempts settle both.
+template <class Make>
+int Temporary::make_named(Make make) {
+  Slot& slot = slots.at(slot_);
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    slot.name = random_name();
+    const SignalHold hold;  // the file is there and known to be, or neither
+    const int error = make(slot.name.data());
+    slot.in_use = error == 0;
+    if (error != EEXIST) return error;
+  }
+  return EEXIST;
+}
+
+int Temporary::flush() const {
+  // Closing any of its descriptors asks the file system; the last one would take an unnamed file
+  // with it.
+  Descriptor copy(::fcntl(fd(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  return copy ? copy.close() : errno;
+}
+
+bool Temporary::has_name() const { return slots.at(slot_).in_use; }
+
+int Temporary::take_name() {
+  if (has_name()) return 0;
+  return make_named([&](const char* name) { return link_unnamed(fd(), directory_, name); });
+}
+
 int Temporary::rename_to(const std::string& name, bool replace) {
   Slot& slot = slots.at(slot_);
+  // A link never replaces.
+  if (!replace && !has_name()) return link_unnamed(fd(), directory_, name.c_str());
+  if (const int error = take_name(); error != 0) return error;
   if (uninterrupted([&] {
         if (replace) return ::renameat(directory_, slot.name.data(), directory_, name.c_str());
         return ::renameat2(directory_, slot.name.data(), directory_, name.c_str(),

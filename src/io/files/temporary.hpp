@@ -11,12 +11,12 @@ namespace bn::io {
 
 /// To call first in main. Closed standard descriptors are filled with one that can neither be read
 /// nor written, so that no file opened later becomes standard output; a file size limit becomes an
-/// error instead of SIGXFSZ; SIGINT, SIGTERM, SIGHUP and SIGPIPE remove all Temporary files and
-/// then end the process by that signal, unless they are ignored already (nohup).
+/// error instead of SIGXFSZ; signals remove all Temporary files as catch_ending_signals() says.
 void prepare_process();
 
-/// A file under an unpredictable name that is removed when this object is destroyed or one of the
-/// signals above arrives, unless it has been renamed before. At most 16 at a time.
+/// A file that is removed when this object is destroyed or a signal ends the process, unless it has
+/// been renamed before. Where the file system can, it has no name until then, so that not even
+/// SIGKILL leaves it behind; elsewhere an unpredictable one, ".bn-...". At most 16 at a time.
 class Temporary {
  public:
   /// Creates it in a directory (a descriptor that must outlive this object), never following a
@@ -27,13 +27,19 @@ class Temporary {
   ~Temporary();
 
   [[nodiscard]] int fd() const { return file_.get(); }
-  /// Closes the file; returns 0 or the error number.
-  [[nodiscard]] int close() { return file_.close(); }
+  /// What close() would say of everything that was written: 0 or the error number.
+  [[nodiscard]] int flush() const;
+  [[nodiscard]] bool has_name() const;
+  /// Gives the file an unpredictable name, if it has none: what in renaming it can fail for want of
+  /// room. Returns 0 or the error number.
+  [[nodiscard]] int take_name();
   /// Gives the file its final name in the same directory; returns 0 or the error number. Without
   /// `replace`, EEXIST where that name is taken.
   [[nodiscard]] int rename_to(const std::string& name, bool replace = true);
 
  private:
+  template <class Make>
+  [[nodiscard]] int make_named(Make make);
   void forget();
 
   int directory_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "io/error.hpp"
+#include "io/files/signals.hpp"
 
 namespace bn::io {
 
@@ -42,8 +43,7 @@ OutputFile& Transaction::open(const std::string& path, const std::string& flag,
 
 void Transaction::commit() {
   finish_outputs();
-  rename_outputs();
-  sync_directories();
+  rename_outputs(nullptr);
 }
 
 void Transaction::commit(const std::function<void(OutputFile&)>& write_last) {
@@ -51,10 +51,7 @@ void Transaction::commit(const std::function<void(OutputFile&)>& write_last) {
   finish_outputs();
   write_last(*last_);
   last_->finish(true);
-  rename_outputs();
-  sync_directories();
-  last_->commit();
-  last_->sync_directory();
+  rename_outputs(last_);
 }
 
 void Transaction::finish_outputs() {
@@ -67,13 +64,18 @@ void Transaction::finish_outputs() {
   }
 }
 
-void Transaction::rename_outputs() {
+// No signal comes between the renames: the process ends with everything old or everything new.
+void Transaction::rename_outputs(OutputFile* last) {
+  const SignalHold hold;
+  for (OutputFile* output : outputs_) output->prepare_commit();
+  if (last != nullptr) last->prepare_commit();
   for (OutputFile* output : outputs_) output->commit();
-}
-
-void Transaction::sync_directories() {
-  if (!options_.sync) return;
-  for (OutputFile* output : outputs_) output->sync_directory();
+  if (options_.sync) {
+    for (OutputFile* output : outputs_) output->sync_name();
+  }
+  if (last == nullptr) return;
+  last->commit();
+  last->sync_name();
 }
 
 }  // namespace bn::io

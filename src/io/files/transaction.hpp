@@ -54,8 +54,7 @@ class Transaction {
 
   OutputFile& open(const std::string& path, const std::string& flag, OutputFile::Existing existing);
   void finish_outputs();
-  void rename_outputs();
-  void sync_directories();
+  void rename_outputs(OutputFile* last);
 
   Options options_;
   std::vector<Claim> claims_;

@@ -18,8 +18,9 @@ struct Parsed {
   std::string output;
   bool force = false;
   bool update = true;
-  std::string command;  // the chosen one
-  std::string text;     // of --help or --version
+  std::string command;             // the chosen one
+  std::vector<std::string> flags;  // that it has
+  std::string text;                // of --help or --version
 };
 
 Parsed parse(std::vector<std::string> words) {
@@ -46,6 +47,7 @@ Parsed parse(std::vector<std::string> words) {
     parsed.text = *text;
   } else {
     parsed.command = std::get<const Command*>(asked)->name();
+    parsed.flags = std::get<const Command*>(asked)->flag_names();
   }
   return parsed;
 }
@@ -66,6 +68,12 @@ TEST_CASE("Flags and arguments set their targets, and what is absent leaves them
   CHECK_FALSE(parsed.update);
   CHECK(parse({"first", "--force", "--force"}).force);
   CHECK_FALSE(parse({"first"}).eps);
+}
+
+TEST_CASE("A command knows its own flags, whether they are given or not") {
+  CHECK(parse({"first", "x"}).flags ==
+        std::vector<std::string>{"--eps", "-o", "--force", "--no-update"});
+  CHECK(parse({"second", "x"}).flags == std::vector<std::string>{"-o"});
 }
 
 TEST_CASE("A flag and its value may be one word") {

@@ -202,7 +202,8 @@ TEST_CASE("Channels that do not fit the state any more stop the update") {
 TEST_CASE("A state that is not a regular file cannot be updated in place, and is not waited for") {
   const Directory directory;
   REQUIRE(::mkfifo("pipe", 0600) == 0);
-  for (const std::string path : {"/dev/null", "pipe"}) {
+  REQUIRE(::symlink("/dev/stdin", "link") == 0);
+  for (const std::string path : {"/dev/null", "pipe", "/dev/stdin", "/dev/fd/0", "link"}) {
     State state;
     state.path = path;
     const auto update = [&] {
@@ -210,7 +211,8 @@ TEST_CASE("A state that is not a regular file cannot be updated in place, and is
       static_cast<void>(in_place(transaction, state));
     };
     CHECK(error_of(update) ==
-          "usage: " + path + ": is not a regular file and cannot be updated in place");
+          "usage: " + path +
+              ": is not the path of a regular file; only such a state can be updated in place");
     CHECK(cause_of(update) == Cause::not_regular);
   }
 }

@@ -7,7 +7,9 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
+#include <cstdarg>
 #include <cstring>
 #include <memory>
 #include <thread>
@@ -33,7 +35,25 @@ extern "C" ssize_t getrandom(void* buffer, size_t size, unsigned flags) {
   return static_cast<ssize_t>(size);
 }
 
+namespace bn::io::test {
+std::atomic<bool> without_unnamed_files = false;
+}
+
+/// The same for opening.
+extern "C" int openat(int directory, const char* path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(more, mode_t) : 0;
+  va_end(more);
+  if (without_unnamed_files && (flags & O_TMPFILE) == O_TMPFILE) {
+    errno = EOPNOTSUPP;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_openat, directory, path, flags, mode));
+}
+
 TEST_CASE("What somebody planted at the name of a temporary is neither followed nor touched") {
+  without_unnamed_files = GENERATE(false, true);
   const Directory directory;
   const Descriptor parent = here();
   const std::string first = ".bn-ccccccccccccc";
@@ -42,43 +62,76 @@ TEST_CASE("What somebody planted at the name of a temporary is neither followed 
   write_file(".bn-bbbbbbbbbbbbb", "somebody's");
   predictable = 2;
   {
-    const Temporary file(parent.get(), 0600, "y");
+    Temporary file(parent.get(), 0600, "y");
+    CHECK(file.take_name() == 0);
     CHECK(predictable == 0);
+    CHECK(Directory::names().size() == 4);
     CHECK(::write(file.fd(), "x", 1) == 1);
   }
   CHECK(Directory::names() == std::vector<std::string>{".bn-bbbbbbbbbbbbb", first, "victim"});
   CHECK(read_file("victim") == "precious");
   CHECK(read_file(".bn-bbbbbbbbbbbbb") == "somebody's");
+  without_unnamed_files = false;
+}
+
+TEST_CASE("A temporary has a name only where there are no files without one, or when it is asked") {
+  const Directory directory;
+  const Descriptor parent = here();
+  {
+    Temporary file(parent.get(), 0600, "y");
+    CHECK_FALSE(file.has_name());
+    CHECK(Directory::names().empty());
+    CHECK(file.take_name() == 0);
+    CHECK(file.take_name() == 0);
+    CHECK(file.has_name());
+    CHECK(Directory::names().size() == 1);
+  }
+  CHECK(Directory::names().empty());
+  without_unnamed_files = true;
+  {
+    const Temporary file(parent.get(), 0600, "y");
+    CHECK(file.has_name());
+    CHECK(Directory::names().size() == 1);
+  }
+  CHECK(Directory::names().empty());
+  without_unnamed_files = false;
 }
 
 TEST_CASE("Signals remove the temporaries and then end the process by that signal") {
+  without_unnamed_files = GENERATE(false, true);
   const Directory directory;
-  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+  for (const int signal_number :
+       {SIGHUP, SIGINT, SIGQUIT, SIGTRAP, SIGABRT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM,
+        SIGSTKFLT, SIGXCPU, SIGIO, SIGPWR, SIGSYS, SIGVTALRM, SIGPROF, SIGRTMIN, SIGRTMAX}) {
     CAPTURE(signal_number);
     const int status = status_of_child([&] {
-      ::signal(signal_number, SIG_DFL);  // the tests may have been started by nohup
+      ::signal(signal_number, SIG_DFL);  // Catch handles some, nohup ignores one
       prepare_process();
       const Descriptor parent = here();
-      const Temporary first(parent.get(), 0600, "y");
-      const Temporary second(parent.get(), 0600, "z");
-      if (Directory::names().size() != 2) ::_exit(98);
+      Temporary first(parent.get(), 0600, "y");
+      Temporary second(parent.get(), 0600, "z");
+      if (first.take_name() != 0 || Directory::names().empty()) ::_exit(98);
       ::raise(signal_number);
     });
     CHECK(killed_by(status, signal_number));
     CHECK(Directory::names().empty());
   }
+  without_unnamed_files = false;
 }
 
 TEST_CASE("No temporary survives a signal that arrives while another thread creates them") {
+  without_unnamed_files = GENERATE(false, true);
   const Directory directory;
   for (int round = 0; round < 50; ++round) {
     const int status = status_of_child([&] {
+      ::signal(SIGTERM, SIG_DFL);  // which Catch handles
       prepare_process();
       const Descriptor parent = here();
       std::thread creator([&] {
         for (;;) {
-          const Temporary first(parent.get(), 0600, "y");
-          const Temporary second(parent.get(), 0600, "z");
+          Temporary first(parent.get(), 0600, "y");
+          Temporary second(parent.get(), 0600, "z");
+          static_cast<void>(first.take_name());
         }
       });
       std::this_thread::sleep_for(std::chrono::microseconds(500 + 37 * round));
@@ -88,6 +141,7 @@ TEST_CASE("No temporary survives a signal that arrives while another thread crea
     REQUIRE(killed_by(status, SIGTERM));
     REQUIRE(Directory::names().empty());
   }
+  without_unnamed_files = false;
 }
 
 TEST_CASE("A signal that is ignored stays ignored") {
@@ -114,6 +168,7 @@ TEST_CASE("Closed standard descriptors are filled and can be neither read nor wr
 }
 
 TEST_CASE("A renamed file is no temporary any more") {
+  without_unnamed_files = GENERATE(false, true);
   const Directory directory;
   const Descriptor parent = here();
   {
@@ -127,6 +182,12 @@ TEST_CASE("A renamed file is no temporary any more") {
     CHECK(file.rename_to("none/y") == ENOENT);
   }
   CHECK(Directory::names() == std::vector<std::string>{"y"});
+  {
+    Temporary file(parent.get(), 0600, "y");
+    CHECK(file.rename_to("z", false) == 0);
+  }
+  CHECK(Directory::names() == std::vector<std::string>{"y", "z"});
+  without_unnamed_files = false;
 }
 
 TEST_CASE("There are as many temporaries as slots and no more") {

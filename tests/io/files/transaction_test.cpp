@@ -5,7 +5,10 @@
 #include <sys/syscall.h>
 
 #include <array>
+#include <csignal>
+#include <functional>
 #include <new>
+#include <utility>
 
 #include "support.hpp"
 
@@ -17,6 +20,9 @@ namespace {
 
 // What the calls below have been asked to do, in order.
 Names calls;
+
+// What a rename does first, once.
+std::function<void()> at_rename;
 
 void write_new(OutputFile& file) { file.append("new"); }
 
@@ -33,6 +39,7 @@ extern "C" int fsync(int fd) {
 extern "C" int renameat(int from_directory, const char* from, int to_directory,
                         const char* to) noexcept {
   calls.push_back("rename to " + std::string(to));
+  if (at_rename) std::exchange(at_rename, nullptr)();
   return static_cast<int>(::syscall(SYS_renameat2, from_directory, from, to_directory, to, 0));
 }
 
@@ -44,19 +51,20 @@ TEST_CASE("The last output is synced, the others are renamed, then the last, and
   transaction.add_output("c", "--cache");
   calls.clear();
   transaction.commit(write_new);
-  CHECK(calls == Names{"sync file", "rename to y", "rename to c", "rename to s", "sync directory"});
+  CHECK(calls == Names{"sync file", "rename to y", "rename to c", "rename to s", "sync file",
+                       "sync directory"});
   Transaction synced({.sync = true});
   synced.add_last_output("s", "--state");
   synced.add_output("y", "-o");
   calls.clear();
   synced.commit(write_new);
-  CHECK(calls == Names{"sync file", "sync file", "rename to y", "sync directory", "rename to s",
-                       "sync directory"});
+  CHECK(calls == Names{"sync file", "sync file", "rename to y", "sync file", "sync directory",
+                       "rename to s", "sync file", "sync directory"});
   Transaction without({.sync = true});
   without.add_output("y", "-o");
   calls.clear();
   without.commit();
-  CHECK(calls == Names{"sync file", "rename to y", "sync directory"});
+  CHECK(calls == Names{"sync file", "rename to y", "sync file", "sync directory"});
 }
 
 TEST_CASE("Outputs become visible together") {
@@ -74,6 +82,44 @@ TEST_CASE("Outputs become visible together") {
   CHECK(read_file("y") == "new");
   CHECK(read_file("c") == "cache");
   CHECK(read_file("s") == "state");
+}
+
+TEST_CASE("A signal between the renames waits until all are done") {
+  const Directory directory;
+  write_file("y", "old");
+  write_file("s", "old");
+  const int status = status_of_child([] {
+    ::signal(SIGTERM, SIG_DFL);
+    prepare_process();
+    Transaction transaction;
+    transaction.add_output("y", "-o").append("new");
+    transaction.add_last_output("s", "--state");
+    at_rename = [] { ::raise(SIGTERM); };
+    transaction.commit(write_new);
+    ::_exit(98);
+  });
+  CHECK(killed_by(status, SIGTERM));
+  CHECK(Directory::names() == Names{"s", "y"});
+  CHECK(read_file("y") == "new");
+  CHECK(read_file("s") == "new");
+}
+
+TEST_CASE("A signal before the first rename leaves everything as it was") {
+  without_unnamed_files = GENERATE(false, true);
+  const Directory directory;
+  write_file("y", "old");
+  const int status = status_of_child([] {
+    ::signal(SIGTERM, SIG_DFL);
+    prepare_process();
+    Transaction transaction;
+    transaction.add_output("y", "-o").append("new");
+    transaction.add_last_output("s", "--state");
+    transaction.commit([](OutputFile&) { ::raise(SIGTERM); });
+  });
+  CHECK(killed_by(status, SIGTERM));
+  CHECK(Directory::names() == Names{"y"});
+  CHECK(read_file("y") == "old");
+  without_unnamed_files = false;
 }
 
 TEST_CASE("Without a commit, and when the last output cannot be written, nothing has changed") {
