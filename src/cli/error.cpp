@@ -37,6 +37,8 @@ std::string remedy(io::Cause cause) {
       return ", or wait longer with --lock-timeout";
     case io::Cause::not_regular:
       return "; use --state-out or --no-update";
+    case io::Cause::not_a_cache:
+      return " --cache";  // "... not a cache of bn forward"
     case io::Cause::other:
       break;
   }

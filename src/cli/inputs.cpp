@@ -70,6 +70,13 @@ Input read_part(const std::string& path, ChannelCheck& check, Report& report) {
   return input;
 }
 
+// Standard input and pipes count as arrays.
+bool is_document(const std::string& path) {
+  if (path == "-") return false;
+  const std::optional<io::FileKind> kind = io::file_kind(path);
+  return kind && io::is_document(*kind);
+}
+
 }  // namespace
 
 void for_each_input(const std::vector<std::string>& paths, std::ptrdiff_t axis,
@@ -80,7 +87,7 @@ void for_each_input(const std::vector<std::string>& paths, std::ptrdiff_t axis,
   report.expect(bytes);
   ChannelCheck check(state);
   for (const std::string& path : paths) {
-    const bool is_part = io::file_kind(path) == io::FileKind::json;
+    const bool is_part = is_document(path);
     use(is_part ? read_part(path, check, report) : read_array(path, axis, check, report));
   }
 }

@@ -28,7 +28,8 @@ def tested():
 
 class CasesTest(unittest.TestCase):
     def test_the_cases_are_numbered_without_a_gap(self):
-        self.assertEqual(listed()[1], list(range(1, 89)))
+        cases = listed()[1]
+        self.assertEqual(sorted(cases), list(range(1, max(cases) + 1)))
 
     def test_every_case_has_a_test_and_every_numbered_test_a_case(self):
         self.assertEqual(sorted(tested()), sorted(listed()[1]))

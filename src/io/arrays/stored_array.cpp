@@ -3,14 +3,26 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "io/arrays/npy.hpp"
 #include "io/error.hpp"
+#include "io/files/file_kind.hpp"
 
 namespace bn::io {
 
 namespace {
+
+// Documents are named by what they are; of a stream only the first bytes are left to tell by.
+void refuse_document(const InputFile& file, std::span<const std::byte> head) {
+  const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
+  if (text.starts_with(kNpyMagic)) return;
+  const FileKind kind = file.regular()          ? file_kind(file.fd, file.begin, file.name)
+                        : text.starts_with('{') ? FileKind::json
+                                                : FileKind::other;
+  if (is_document(kind)) throw wrong_kind(file.name, kind, FileKind::array);
+}
 
 StoredArray find_npy(const InputFile& file) {
   std::vector<std::byte> head(kNpyPrefixSize);
@@ -22,6 +34,7 @@ StoredArray find_npy(const InputFile& file) {
     head.resize(from + got);
   };
   read(0);
+  refuse_document(file, head);
   const std::size_t offset = npy_data_offset(file.name, head);
   if (offset > head.size() && head.size() == kNpyPrefixSize) {
     head.resize(offset);

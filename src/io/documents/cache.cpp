@@ -16,10 +16,6 @@ namespace bn::io {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> kKeys = {
-    "mode", "axis", "shape", "dtype", "memory_order", "eps",       "gamma",
-    "mean", "var",  "count", "sum",   "sum_squares",  "x_checksum"};
-
 std::string hexadecimal(std::uint64_t value) {
   std::array<char, 19> buffer{};
   std::snprintf(buffer.data(), buffer.size(), "0x%016llx", static_cast<unsigned long long>(value));
@@ -124,7 +120,7 @@ std::string format_cache(const Cache& cache) {
 
 Cache parse_cache(std::string_view text, std::string_view file) {
   const json::Document document(text, file);
-  document.require_known(kKeys);
+  require_kind(document, FileKind::cache, file);
   Cache cache;
   cache.mode = json::choose<Mode>(document.field("mode"));
   const View view = read_array(cache, document);
@@ -141,7 +137,7 @@ Cache parse_cache(std::string_view text, std::string_view file) {
 
 Cache read_cache(const std::string& path) {
   const InputFile file = open_input(path);
-  return parse_cache(read_text(file), file.name);
+  return parse_cache(read_text(file, FileKind::cache), file.name);
 }
 
 }  // namespace bn::io

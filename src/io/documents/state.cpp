@@ -15,10 +15,6 @@ namespace bn::io {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> kKeys = {
-    "mode",  "axis", "eps",          "momentum",    "momentum_weights",    "running_var_estimator",
-    "gamma", "beta", "running_mean", "running_var", "num_batches_tracked", "metadata"};
-
 // The largest count whose reciprocal is still the double that NumPy would use.
 constexpr std::uint64_t kMaxBatches = std::uint64_t{1} << 53U;
 
@@ -153,7 +149,7 @@ void State::require_channels(std::size_t channels, std::string_view what_has_how
 
 State parse_state(std::string_view text, std::string_view file) {
   const json::Document document(text, file);
-  document.require_known(kKeys);
+  require_kind(document, FileKind::state, file);
   State state;
   for (const auto& [key, value] : document.members()) {
     parse_member(state, key, json::Field(file, key, value));
@@ -166,7 +162,7 @@ State parse_state(std::string_view text, std::string_view file) {
 State read_state(const std::string& path) { return read_state(open_input(path), path); }
 
 State read_state(const InputFile& file, const std::string& path, const State* before) {
-  std::string text = read_text(file);
+  std::string text = read_text(file, FileKind::state);
   State state = before != nullptr && before->text == text ? *before : parse_state(text, file.name);
   state.text = std::move(text);
   state.path = path;
