@@ -33,6 +33,75 @@ class ProtectionTest(CommandTest):
                (ARRAY, (*BACKWARD, "--dbeta")), (A_CACHE, (*FORWARD, "-o", "z.npy", "--cache")),
                (A_STATE, (*FORWARD, "-o", "z.npy", "--state-out")), (A_PART, ("stats", "x.npy", "-o")))
 
+    def test_case_89_an_output_replaces_only_what_it_may(self):
+        for (kind, writer), (name, found) in itertools.product(self.WRITERS, self.FILES.items()):
+            with self.subTest(writer=writer, name=name):
+                self.write("target", self.read(name))
+                if found == kind:
+                    self.silent(*writer, "target")
+                    continue
+                message = self.fails(USAGE, *writer, "target")
+                self.assertEqual(message, "bn: target: is %s, not %s; --force replaces it\n" % (found, kind))
+                self.silent(*writer, "target", "--force")
+                self.assertNotEqual(self.read("target"), self.read(name))
+
+    def test_case_89_an_empty_file_is_replaced_by_anything(self):
+        for _, writer in self.WRITERS:
+            self.write("target", "")
+            self.silent(*writer, "target")
+
+    def test_case_89_other_files_are_replaced_by_arrays_alone_and_other_json_by_nothing(self):
+        for kind, writer in self.WRITERS:
+            with self.subTest(writer=writer):
+                self.write("target", self.read("other.json"))
+                self.fails(USAGE, *writer, "target", mentions="target: is JSON")
+                self.write("target", "to be kept")
+                if kind == ARRAY:
+                    self.silent(*writer, "target")
+                else:
+                    self.fails(USAGE, *writer, "target", mentions="target: is not %s; --force" % kind)
+
+    def test_case_89_a_forgotten_value_of_o_costs_no_shard(self):
+        os.mkdir(self.path("slip"))
+        for i in range(3):
+            self.save("slip/%d.npy" % i, self.x)
+        message = self.fails(USAGE, "stats", "-o", "slip/0.npy", "slip/1.npy", "slip/2.npy")
+        self.assertIn("slip/0.npy: is a .npy array, not a part of bn stats; --force replaces it", message)
+
+    def test_case_89_a_long_state_in_any_order_is_known(self):
+        keys = dict(reversed(list(STATE.items())), metadata={"shape": ["}", {"channels": "\\\""}]})
+        keys.update({name: [1.0] * 30000 for name in ("beta", "gamma")})
+        self.state("long.json", **dict(sorted(keys.items())))
+        self.silent(*self.FORWARD, "-o", "z.npy", "--state-out", "long.json")
+        self.fails(USAGE, *self.FORWARD, "-o", "long.json", mentions="is a state, not a .npy array")
+
+    def test_case_89_a_file_that_appears_meanwhile_is_kept(self):
+        os.mkfifo(self.path("pipe"))
+        process = subprocess.Popen([BN, "stats", "pipe", "-o", "late.json"], cwd=self.dir, stderr=subprocess.PIPE)
+        with open(self.path("pipe"), "wb") as pipe:  # returns when bn waits for the array
+            self.save("late.json", self.x)
+            pipe.write(self.read("x.npy"))
+        message = process.communicate(timeout=60)[1].decode()
+        self.assertEqual(process.returncode, USAGE, message)
+        self.assertEqual(message, "bn: late.json: is a .npy array, not a part of bn stats; --force replaces it\n")
+        self.assertEqual(self.read("late.json"), self.read("x.npy"))
+
+    def test_case_89_init_refuses_any_file_without_force(self):
+        for name in ("x.npy", "old.json", "empty", "notes.txt"):
+            self.fails(USAGE, "init", "--channels", 3, "-o", name, mentions="exists already; --force replaces it")
+        self.silent("init", "--channels", 3, "-o", "x.npy", "--force")
+
+    def test_case_89_what_is_no_regular_file_is_written_as_ever(self):
+        for output in ("/dev/null", "/dev/stdout", "-"):
+            self.ok("stats", "x.npy", "-o", output)
+
+    def test_case_89_a_file_that_may_not_be_read_is_kept(self):
+        self.write("secret.json", self.read("part.json"))
+        os.chmod(self.path("secret.json"), 0o222)
+        prefix, program = self.as_ordinary_user()
+        self.fails(USAGE, "stats", "x.npy", "-o", "secret.json", prefix=prefix, program=program,
+                   mentions="secret.json: may not be read")
+
     def test_case_98_a_file_of_the_wrong_kind_is_named_by_its_kind(self):
         readers = {
             ARRAY: (("forward", "FILE", "--state", "state.json", "-o", "z"), ("init", "--gamma", "FILE", "-o", "z"),

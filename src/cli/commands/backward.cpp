@@ -58,6 +58,7 @@ void add_flags(Command& command, BackwardRequest& request) {
   add_axis(command, request.layer.axis);
   add_dtype(command, request.dtype);
   add_computing(command, request.run);
+  add_force(command, request.run);
   add_fsync(command, request.run);
 }
 
@@ -173,15 +174,15 @@ void run(const BackwardRequest& request) {
     throw io::input_error(
         dy.name(), "the shape " + dy.shape() + ", but " + x.name() + " has the shape " + x.shape());
   }
-  const ForwardPass pass = request.cache ? from_cache(*request.cache, x)
-                                         : from_state(*request.state, request.layer, x, report);
-
-  io::Transaction transaction({.sync = request.run.fsync});
+  io::Transaction transaction(output_options(request.run));
+  const ForwardPass pass = request.cache
+                               ? from_cache(*request.cache, x)
+                               : from_state(*request.state, request.layer, x, report);
   if (request.cache) transaction.protect(*request.cache, "--cache");
   if (request.state) transaction.protect(*request.state, "--state");
   const auto add_output = [&transaction](const std::optional<std::string>& path,
                                          const char* flag) -> io::OutputFile* {
-    return path ? &transaction.add_output(*path, flag) : nullptr;
+    return path ? &transaction.add_output(*path, flag, io::FileKind::array) : nullptr;
   };
   io::OutputFile* dx_file = add_output(request.dx, "--dx");
   io::OutputFile* dgamma_file = add_output(request.dgamma, "--dgamma");

@@ -37,6 +37,7 @@ void add_flags(Command& command, StatsRequest& request) {
   command.flag("--axis", "N", "channel axis of the arrays, negative from the end (default: 1)",
                request.axis, parse_axis);
   add_computing(command, request.run);
+  add_force(command, request.run);
   add_fsync(command, request.run);
 }
 
@@ -47,8 +48,8 @@ void check(const StatsRequest& request) {
 
 void run(const StatsRequest& request) {
   Report report(request.run);
-  io::Transaction transaction({.sync = request.run.fsync});
-  io::OutputFile& output = transaction.add_output(request.output, "-o");
+  io::Transaction transaction(output_options(request.run));
+  io::OutputFile& output = transaction.add_output(request.output, "-o", io::FileKind::part);
   const Sums sums = pool_inputs(request.inputs, request.axis, nullptr, report);
   try {
     output.append(io::format_part(sums));

@@ -52,7 +52,7 @@ StateUpdate StateUpdate::in_place(Transaction& transaction, const State& state,
     throw usage_error(state.path, "is not a regular file and cannot be updated in place",
                       Cause::not_regular);
   }
-  transaction.add_last_output(state.path, flag);
+  transaction.add_last_output(state.path, flag);  // of no kind: it has been read as a state
   StateUpdate update(transaction, state);
   update.in_place_ = true;
   update.lock_timeout_ = lock_timeout;
@@ -61,7 +61,7 @@ StateUpdate StateUpdate::in_place(Transaction& transaction, const State& state,
 
 StateUpdate StateUpdate::elsewhere(Transaction& transaction, const State& state,
                                    const std::string& path, const std::string& flag) {
-  transaction.add_last_output(path, flag);
+  transaction.add_last_output(path, flag, FileKind::state);
   StateUpdate update(transaction, state);
   move_references(update.state_, path);
   return update;

@@ -12,6 +12,7 @@
 
 #include "io/error.hpp"
 #include "io/files/descriptor.hpp"
+#include "io/files/file_kind.hpp"
 #include "io/files/temporary.hpp"
 
 namespace bn::io {
@@ -42,11 +43,14 @@ struct Target {
 /// pipe, a device, standard output) is written directly and in order instead.
 class OutputFile {
  public:
-  enum class Existing : std::uint8_t { replace, refuse };
+  /// Which file may be there already and is replaced: any, one that an output of this kind
+  /// may_replace(), none.
+  enum class Existing : std::uint8_t { replace, own_kind, refuse };
 
-  /// Creates the temporary. Throws Error: system where the directory or the existing file may not
-  /// be written, usage where it exists and that is refused.
-  explicit OutputFile(Target target, Existing existing = Existing::replace);
+  /// Creates the temporary; `kind` is what the file is going to be. Throws Error: system where the
+  /// directory or the existing file may not be written, usage where it exists and is not replaced.
+  explicit OutputFile(Target target, Existing existing = Existing::replace,
+                      FileKind kind = FileKind::array);
 
   [[nodiscard]] const std::string& name() const { return target_.name; }
   [[nodiscard]] const Target& target() const { return target_; }
@@ -61,7 +65,8 @@ class OutputFile {
   void append(std::span<const std::byte> bytes);
   void append(std::string_view text);
 
-  /// Everything is written: sets mode and owner, optionally syncs, closes. Checked, all of it.
+  /// Everything is written: looks again whether what lies there now may be replaced, sets mode and
+  /// owner, optionally syncs, closes. Checked, all of it.
   void finish(bool sync);
   /// Renames the finished file; nothing to do where sequential().
   void commit();
@@ -71,10 +76,12 @@ class OutputFile {
  private:
   [[nodiscard]] int fd() const;
   [[nodiscard]] Error already_exists() const;
+  void require_replaceable() const;
   void take_over_owner_and_mode();
 
   Target target_;
   Existing existing_;
+  FileKind kind_;
   std::unique_ptr<Temporary> temporary_;
   Descriptor direct_;
 };

@@ -134,6 +134,27 @@ TEST_CASE("An existing file can be refused, also when it appears while the run g
   CHECK(read_file("y") == "first");
 }
 
+TEST_CASE("A file of another kind is refused, also when it appears while the run goes on") {
+  const Directory directory;
+  const auto open = [] {
+    return OutputFile(resolve_target("s"), OutputFile::Existing::own_kind, FileKind::state);
+  };
+  OutputFile first = open();
+  OutputFile second = open();
+  for (OutputFile* file : {&first, &second}) file->append("{\"eps\": 1}");
+  first.finish(false);
+  first.commit();
+  second.finish(false);  // a state by now
+  second.commit();
+  OutputFile third = open();
+  write_file("s", "\x93NUMPY");
+  const std::string message = "usage: s: is a .npy array, not a state";
+  CHECK(error_of([&] { third.finish(false); }) == message);
+  CHECK(error_of([&] { return open(); }) == message);
+  CHECK(cause_of([&] { return open(); }) == Cause::already_exists);
+  CHECK(read_file("s") == "\x93NUMPY");
+}
+
 TEST_CASE("A device is written directly and stays a device") {
   OutputFile null(resolve_target("/dev/null"));
   CHECK(null.sequential());
