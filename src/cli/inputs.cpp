@@ -10,6 +10,7 @@
 #include "io/arrays/reader.hpp"
 #include "io/documents/part.hpp"
 #include "io/files/file_kind.hpp"
+#include "io/files/output_file.hpp"
 
 namespace bn::cli {
 
@@ -78,6 +79,15 @@ bool is_document(const std::string& path) {
 }
 
 }  // namespace
+
+void require_no_input(const std::string& output, const std::vector<std::string>& inputs) {
+  const io::Target target = io::resolve_target(output);
+  for (const std::string& input : inputs) {
+    if (!target.is_input(input)) continue;
+    throw UsageError("the output " + output + " is also an input" +
+                     (input == output ? "" : ", " + input) + "; give it a file of its own");
+  }
+}
 
 void for_each_input(const std::vector<std::string>& paths, std::ptrdiff_t axis,
                     const io::State* state, Report& report,

@@ -102,6 +102,24 @@ class ProtectionTest(CommandTest):
         self.fails(USAGE, "stats", "x.npy", "-o", "secret.json", prefix=prefix, program=program,
                    mentions="secret.json: may not be read")
 
+    def test_case_90_an_output_of_stats_is_none_of_its_inputs(self):
+        os.link(self.path("part.json"), self.path("hard.json"))
+        os.symlink("part.json", self.path("soft.json"))
+        for output in ("part.json", "./part.json", "hard.json", "soft.json"):
+            for force in ((), ("--force",)):
+                self.fails(USAGE, "stats", "old.npy", "part.json", "-o", output, *force,
+                           mentions=("the output %s is also an input" % output))
+        self.fails(USAGE, "stats", "x.npy", "-o", "x.npy", "--force", mentions="x.npy is also an input")
+        with open(self.path("x.npy"), "rb") as x:
+            self.fails(USAGE, "stats", "-", "-o", "x.npy", "--force", stdin=x, mentions="also an input, -;")
+
+    def test_case_90_many_inputs_need_no_more_descriptors_than_one(self):
+        self.silent("stats", *["part.json"] * 2000, "-o", "all.json", limits=[(resource.RLIMIT_NOFILE, 32)])
+
+    def test_case_90_the_state_of_calibrate_is_none_of_its_inputs(self):
+        self.fails(BAD_INPUT, "calibrate", "--state", "state.json", "x.npy", "state.json",
+                   mentions="state.json: is a state, not a part of bn stats")
+
     def test_case_98_a_file_of_the_wrong_kind_is_named_by_its_kind(self):
         readers = {
             ARRAY: (("forward", "FILE", "--state", "state.json", "-o", "z"), ("init", "--gamma", "FILE", "-o", "z"),

@@ -48,6 +48,7 @@ void check(const StatsRequest& request) {
 
 void run(const StatsRequest& request) {
   Report report(request.run);
+  require_no_input(request.output, request.inputs);
   io::Transaction transaction(output_options(request.run));
   io::OutputFile& output = transaction.add_output(request.output, "-o", io::FileKind::part);
   const Sums sums = pool_inputs(request.inputs, request.axis, nullptr, report);

@@ -84,6 +84,13 @@ bool Target::same_file(const Target& other) const {
   return exists ? !is_null_device(status) : base == other.base;
 }
 
+bool Target::is_input(const std::string& input) const {
+  struct stat its {};
+  const int result = input == "-" ? ::fstat(STDIN_FILENO, &its) : ::stat(input.c_str(), &its);
+  return exists && result == 0 && (S_ISREG(its.st_mode) || S_ISFIFO(its.st_mode)) &&
+         same_inode(status, its);
+}
+
 bool Target::same_place(const Target& other) const {
   struct stat mine {};
   struct stat theirs {};

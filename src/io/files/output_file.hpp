@@ -30,6 +30,9 @@ struct Target {
 
   /// The same file, by another name or not; /dev/null is never the same, for all may use it.
   [[nodiscard]] bool same_file(const Target& other) const;
+  /// The existing file that `path` leads to as an input, "-" being standard input; false for what
+  /// can be both without being read back: a terminal, a socket, /dev/null.
+  [[nodiscard]] bool is_input(const std::string& path) const;
   /// The same name in the same directory, whatever file has it.
   [[nodiscard]] bool same_place(const Target& other) const;
 };

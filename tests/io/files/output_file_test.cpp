@@ -232,6 +232,27 @@ TEST_CASE("A name of 255 bytes is replaced, too") {
   CHECK(read_file("-x\n\xff") == "z");
 }
 
+TEST_CASE("A target knows the inputs that lead to it") {
+  const Directory directory;
+  write_file("y", "");
+  REQUIRE(::link("y", "hard") == 0);
+  REQUIRE(::symlink("y", "soft") == 0);
+  REQUIRE(::mkfifo("pipe", 0600) == 0);
+  for (const std::string input : {"y", "./y", "hard", "soft"}) {
+    CHECK(resolve_target("y").is_input(input));
+    CHECK(resolve_target("soft").is_input(input));
+  }
+  CHECK(resolve_target("pipe").is_input("pipe"));
+  CHECK_FALSE(resolve_target("y").is_input("pipe"));
+  CHECK_FALSE(resolve_target("new").is_input("new"));
+  CHECK_FALSE(resolve_target("/dev/null").is_input("/dev/null"));
+  CHECK(exited_with(status_of_child([] {
+                      ::dup2(::open("y", O_RDONLY), 0);
+                      ::_exit(resolve_target("y").is_input("-") ? 0 : 97);
+                    }),
+                    0));
+}
+
 TEST_CASE("Two paths to one file are the same target, whether it exists or not") {
   const Directory directory;
   write_file("y", "");
