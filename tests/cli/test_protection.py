@@ -120,6 +120,23 @@ class ProtectionTest(CommandTest):
         self.fails(BAD_INPUT, "calibrate", "--state", "state.json", "x.npy", "state.json",
                    mentions="state.json: is a state, not a part of bn stats")
 
+    def test_case_91_gamma_and_beta_of_the_state_are_protected(self):
+        os.mkdir(self.path("layer"))
+        for key in ("gamma", "beta"):
+            self.save("layer/%s.npy" % key, np.ones(3))
+        os.symlink("layer/gamma.npy", self.path("link.npy"))
+        state = self.state("layer/state.json", **dict(STATE, gamma="gamma.npy", beta="beta.npy"))
+        forward = ("forward", "x.npy", "--state", state, "--force")
+        backward = ("backward", "dy.npy", "--x", "x.npy", "--state", state, "--force")
+        for command, flags in ((forward, ("-o",)), (forward, ("-o", "z.npy", "--cache")),
+                               (forward, ("-o", "z.npy", "--state-out")), ((*forward, "--no-update"), ("-o",)),
+                               ((*forward, "--mode", "test"), ("-o",)), (backward, ("--dx",)),
+                               (backward, ("--dgamma",)), (backward, ("--dbeta",))):
+            for path, key in (("layer/gamma.npy", "gamma"), ("layer/beta.npy", "beta"), ("link.npy", "gamma")):
+                self.fails(USAGE, *command, *flags, path, mentions=(
+                    "%s.npy (%s of --state %s) and %s %s are the same file" % (key, key, state, flags[-1], path)))
+        self.ok(*forward, "-o", "x.npy")  # the input is no part of the state
+
     def test_case_98_a_file_of_the_wrong_kind_is_named_by_its_kind(self):
         readers = {
             ARRAY: (("forward", "FILE", "--state", "state.json", "-o", "z"), ("init", "--gamma", "FILE", "-o", "z"),

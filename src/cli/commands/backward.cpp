@@ -119,9 +119,11 @@ ForwardPass from_cache(const std::string& path, const io::ArrayReader& x) {
 }
 
 ForwardPass from_state(const std::string& path, const Overrides& overrides,
-                       const io::ArrayReader& x, Report& report) {
+                       const io::ArrayReader& x, Report& report, io::Transaction& transaction) {
   ForwardPass pass;
-  pass.layer = layer_of_state(io::read_state(path), overrides, x, report);
+  const io::State state = io::read_state(path);
+  io::protect_parameters(transaction, state, "--state");
+  pass.layer = layer_of_state(state, overrides, x, report);
   pass.order = x.header().order;
   return pass;
 }
@@ -177,7 +179,7 @@ void run(const BackwardRequest& request) {
   io::Transaction transaction(output_options(request.run));
   const ForwardPass pass = request.cache
                                ? from_cache(*request.cache, x)
-                               : from_state(*request.state, request.layer, x, report);
+                               : from_state(*request.state, request.layer, x, report, transaction);
   if (request.cache) transaction.protect(*request.cache, "--cache");
   if (request.state) transaction.protect(*request.state, "--state");
   const auto add_output = [&transaction](const std::optional<std::string>& path,

@@ -181,6 +181,7 @@ void run(const ForwardRequest& request) {
   const bool updates = layer.train() && request.update;
 
   io::Transaction transaction(output_options(request.run));
+  io::protect_parameters(transaction, state, "--state");
   std::optional<io::StateUpdate> state_update = open_state(request, state, updates, transaction);
   io::OutputFile& y_file = transaction.add_output(request.y, "-o", io::FileKind::array);
   io::OutputFile* cache_file =

@@ -100,10 +100,15 @@ std::filesystem::path directory_of(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
+// Where the state at `path` keeps gamma or beta.
+std::string parameter_path(const std::string& path, const std::string& reference) {
+  return (directory_of(path) / reference).string();
+}
+
 std::vector<double> read_parameter(std::string_view key, const std::string& reference,
                                    const std::string& path, std::string_view file) {
   try {
-    return read_vector((directory_of(path) / reference).string());
+    return read_vector(parameter_path(path, reference));
   } catch (const Error& error) {
     throw Error(error.kind(), std::string(file) + ": " + std::string(key) + ": " + error.what(),
                 error.cause());
@@ -170,6 +175,17 @@ State read_state(const InputFile& file, const std::string& path, const State* be
   if (state.beta_file) state.beta = read_parameter("beta", *state.beta_file, path, file.name);
   require_equal_lengths(state, file.name);
   return state;
+}
+
+void protect_parameters(Transaction& transaction, const State& state, const std::string& flag) {
+  const auto protect = [&](const char* key, const std::optional<std::string>& reference) {
+    if (!reference) return;
+    transaction.protect_named(
+        parameter_path(state.path, *reference),
+        printable(*reference) + " (" + key + " of " + flag + " " + printable(state.path) + ")");
+  };
+  protect("gamma", state.gamma_file);
+  protect("beta", state.beta_file);
 }
 
 std::string format_state(const State& state) { return json::object_text(state.document); }

@@ -9,8 +9,12 @@ namespace bn::io {
 
 void Transaction::protect(const std::string& path, const std::string& flag) {
   if (path == "-") return;  // standard input, not a file that an output could be
+  protect_named(path, flag + " " + printable(path));
+}
+
+void Transaction::protect_named(const std::string& path, const std::string& name) {
   protected_.push_back(resolve_target(path));
-  claims_.push_back({.name = flag + " " + printable(path), .target = &protected_.back()});
+  claims_.push_back({.name = name, .target = &protected_.back()});
 }
 
 OutputFile& Transaction::add_output(const std::string& path, const std::string& flag,

@@ -31,6 +31,8 @@ class Transaction {
   /// No output may be this file, which the run reads. `flag` names it in messages, here and below:
   /// "--state".
   void protect(const std::string& path, const std::string& flag);
+  /// The same for what is no flag's value: "gamma.npy (gamma of --state state.json)".
+  void protect_named(const std::string& path, const std::string& name);
 
   /// An output, "-" being standard output. `kind`: what it is going to be; an output without one
   /// replaces anything. Throws Error: usage where it is another output or a protected file, or

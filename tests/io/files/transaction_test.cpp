@@ -147,6 +147,16 @@ TEST_CASE("Two outputs, or an output and a protected file, are never the same fi
         }).starts_with("usage: --state s.json and --state-out s.json are the same file"));
 }
 
+TEST_CASE("A protected file is called what its protector calls it") {
+  const Directory directory;
+  write_file("gamma.npy", "");
+  Transaction transaction;
+  transaction.protect_named("gamma.npy", "g (gamma of --state s)");
+  CHECK(error_of([&] { transaction.add_output("./gamma.npy", "-o"); }) ==
+        "usage: g (gamma of --state s) and -o ./gamma.npy are the same file; every output needs "
+        "its own");
+}
+
 TEST_CASE("An output of a known kind replaces its own kind, and another one if that is wanted") {
   const Directory directory;
   for (const std::string name : {"a", "b"}) write_file(name, "\x93NUMPY");
