@@ -67,6 +67,8 @@ class ProtectionTest(CommandTest):
             self.save("slip/%d.npy" % i, self.x)
         message = self.fails(USAGE, "stats", "-o", "slip/0.npy", "slip/1.npy", "slip/2.npy")
         self.assertIn("slip/0.npy: is a .npy array, not a part of bn stats; --force replaces it", message)
+        # It is said before any input is looked at.
+        self.fails(USAGE, "stats", "missing.npy", "-o", "slip/0.npy", mentions="slip/0.npy: is a .npy array")
 
     def test_case_89_a_long_state_in_any_order_is_known(self):
         keys = dict(reversed(list(STATE.items())), metadata={"shape": ["}", {"channels": "\\\""}]})
