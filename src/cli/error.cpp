@@ -24,6 +24,8 @@ std::string remedy(io::Cause cause, const std::vector<std::string>& flags) {
     case io::Cause::not_regular:
       return has("--no-update") ? "; use --no-update, --state-out or --mode test" : "";
     case io::Cause::missing:
+    case io::Cause::not_a_cache:
+      return " --cache";  // "... not a cache of bn forward"
     case io::Cause::other:
       break;
   }

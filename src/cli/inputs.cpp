@@ -14,6 +14,7 @@
 #include "io/documents/part.hpp"
 #include "io/files/file_kind.hpp"
 #include "io/files/file_names.hpp"
+#include "io/files/output_file.hpp"
 
 namespace bn::cli {
 
@@ -99,6 +100,21 @@ Input read_part(const std::string& path, ChannelCheck& check, Report& report) {
   return input;
 }
 
+// What can be known of an input before its data are read; of a stream (standard input, a pipe, a
+// device) nothing. What is not there counts as an array: opening it says so.
+enum class InputKind : std::uint8_t { part, array, stream };
+
+InputKind input_kind(const std::string& path) {
+  if (path == "-") return InputKind::stream;
+  if (const std::optional<io::FileKind> kind = io::file_kind(path)) {
+    return io::is_document(*kind) ? InputKind::part : InputKind::array;
+  }
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  const bool stream = std::filesystem::exists(status) && !std::filesystem::is_directory(status);
+  return stream ? InputKind::stream : InputKind::array;
+}
+
 }  // namespace
 
 std::vector<std::string> input_names(const InputNames& inputs) {
@@ -111,6 +127,15 @@ std::vector<std::string> input_names(const InputNames& inputs) {
   return names;
 }
 
+void require_no_input(const std::string& output, const std::vector<std::string>& inputs) {
+  const io::Target target = io::resolve_target(output);
+  for (const std::string& input : inputs) {
+    if (!target.is_input(input)) continue;
+    throw UsageError("the output " + output + " is also an input" +
+                     (input == output ? "" : ", " + input) + "; give it a file of its own");
+  }
+}
+
 void for_each_input(const std::vector<std::string>& paths, std::optional<std::ptrdiff_t> axis_flag,
                     const io::State* state, Report& report,
                     const std::function<void(const Input&)>& use) {
@@ -119,14 +144,14 @@ void for_each_input(const std::vector<std::string>& paths, std::optional<std::pt
   report.expect(bytes);
   ChannelCheck check(state);
   const AxisChoice choice{axis_flag, state};
-  std::vector<io::FileKind> kinds;
+  std::vector<InputKind> kinds;
   for (const std::string& path : paths) {
-    kinds.push_back(io::file_kind(path));
-    if (kinds.back() == io::FileKind::json) use(read_part(path, check, report));
-    if (kinds.back() == io::FileKind::array) check_headers(path, choice, check);
+    kinds.push_back(input_kind(path));
+    if (kinds.back() == InputKind::part) use(read_part(path, check, report));
+    if (kinds.back() == InputKind::array) check_headers(path, choice, check);
   }
   for (std::size_t i = 0; i < paths.size(); ++i) {
-    if (kinds[i] == io::FileKind::json) continue;
+    if (kinds[i] == InputKind::part) continue;
     io::ArraySequence arrays(paths[i]);
     while (std::optional<io::ArrayReader> array = arrays.next()) {
       use(read_array(*array, choice, check, report));

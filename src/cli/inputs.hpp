@@ -24,6 +24,10 @@ struct Input {
   Sums sums;
 };
 
+/// None of the inputs is the file that `output` leads to, by whatever name: run again, the command
+/// would count twice what it has counted. Throws UsageError.
+void require_no_input(const std::string& output, const std::vector<std::string>& inputs);
+
 /// Hands the exact sums of one array or part after the other to `use`, in an order that is not that
 /// of `paths`: parts come first, and all that can be known of files without reading the data of an
 /// array - that they are there, sizes, shapes, channels - is checked before any data is read.

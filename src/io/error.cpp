@@ -73,8 +73,8 @@ Error usage_error(std::string_view file, std::string_view message, Cause cause) 
   return {ErrorKind::usage, joined(file, message), cause};
 }
 
-Error input_error(std::string_view file, std::string_view message) {
-  return {ErrorKind::input, joined(file, message)};
+Error input_error(std::string_view file, std::string_view message, Cause cause) {
+  return {ErrorKind::input, joined(file, message), cause};
 }
 
 Error system_error(std::string_view file, std::string_view action, int error_number) {

@@ -24,6 +24,7 @@ enum class Cause : std::uint8_t {
   locked,          ///< a state that another process held for longer than the time given
   missing,         ///< a file that is not there
   not_regular,     ///< a state to be updated in place that is a pipe or a device
+  not_a_cache,     ///< a file of another kind in the place of a cache
 };
 
 /// what() is one line without the program's name: "state.json: eps is -1, but has to be > 0".
@@ -50,7 +51,8 @@ class Error : public std::runtime_error {
 /// "FILE: MESSAGE", FILE made printable.
 [[nodiscard]] Error usage_error(std::string_view file, std::string_view message,
                                 Cause cause = Cause::other);
-[[nodiscard]] Error input_error(std::string_view file, std::string_view message);
+[[nodiscard]] Error input_error(std::string_view file, std::string_view message,
+                                Cause cause = Cause::other);
 
 /// "FILE: ACTION: No such file or directory", for instance with the action "cannot open".
 [[nodiscard]] Error system_error(std::string_view file, std::string_view action, int error_number);

@@ -87,7 +87,7 @@ class ForwardTest(CommandTest):
         self.assertEqual(self.read("state.json"), new)
 
     def test_state_out_replaces_an_existing_file(self):
-        self.write("new.json", "anything")
+        self.state("new.json", eps=2.0)
         self.silent("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--state-out", "new.json")
         self.assertEqual(self.json("new.json")["num_batches_tracked"], 5)
 

@@ -78,7 +78,7 @@ class TargetsTest(FilesTest):
         self.assertEqual(self.read("x.npy"), want)
 
     def test_case_57_two_outputs_that_are_the_same_file_are_refused(self):
-        self.write("there.npy", "old")
+        self.write("there.npy", "")
         os.symlink("there.npy", self.path("link.npy"))
         os.symlink("nowhere.npy", self.path("dangling.npy"))
         os.link(self.path("there.npy"), self.path("hard.npy"))

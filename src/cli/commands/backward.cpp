@@ -60,6 +60,7 @@ void add_flags(Command& command, BackwardRequest& request) {
   add_eps(command, request.layer.eps);
   add_dtype(command, request.dtype);
   add_computing(command, request.run);
+  add_force(command, request.run);
   add_fsync(command, request.run);
 }
 
@@ -123,9 +124,11 @@ ForwardPass from_cache(const std::string& path, const io::ArrayReader& x) {
 }
 
 ForwardPass from_state(const std::string& path, const Overrides& overrides,
-                       const io::ArrayReader& x, Report& report) {
+                       const io::ArrayReader& x, Report& report, io::Transaction& transaction) {
   ForwardPass pass;
-  pass.layer = layer_of_state(io::read_state(path), overrides, x, report);
+  const io::State state = io::read_state(path);
+  io::protect_parameters(transaction, state, "--state");
+  pass.layer = layer_of_state(state, overrides, x, report);
   pass.order = x.header().order;
   return pass;
 }
@@ -176,16 +179,16 @@ void backward(const BackwardRequest& request, io::ArrayReader& x, io::ArrayReade
     throw io::input_error(
         dy.name(), "the shape " + dy.shape() + ", but " + x.name() + " has the shape " + x.shape());
   }
-  const ForwardPass pass = request.cache ? from_cache(*request.cache, x)
-                                         : from_state(*request.state, request.layer, x, report);
-
-  io::Transaction transaction({.sync = request.run.fsync});
+  io::Transaction transaction(output_options(request.run));
+  const ForwardPass pass = request.cache
+                               ? from_cache(*request.cache, x)
+                               : from_state(*request.state, request.layer, x, report, transaction);
   if (request.cache) transaction.protect(*request.cache, "--cache");
   if (request.state) transaction.protect(*request.state, "--state");
   const auto add_output = [&transaction](const std::optional<std::string>& path,
                                          const char* flag) -> io::OutputFile* {
     if (!path) return nullptr;
-    io::OutputFile& file = transaction.add_output(*path, flag);
+    io::OutputFile& file = transaction.add_output(*path, flag, io::FileKind::array);
     io::refuse_terminal(file);
     return &file;
   };

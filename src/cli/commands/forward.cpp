@@ -65,6 +65,7 @@ void add_flags(Command& command, ForwardRequest& request) {
   add_dtype(command, request.dtype);
   add_computing(command, request.run);
   add_lock_timeout(command, request.run);
+  add_force(command, request.run);
   add_fsync(command, request.run);
 }
 
@@ -186,12 +187,14 @@ void forward(const ForwardRequest& request, const io::State& state, io::ArrayRea
   const Layer layer = layer_of_state(state, request.layer, x, report);
   const bool updates = layer.train() && request.update;
 
-  io::Transaction transaction({.sync = request.run.fsync});
+  io::Transaction transaction(output_options(request.run));
+  io::protect_parameters(transaction, state, "--state");
   std::optional<io::StateUpdate> state_update = open_state(request, state, updates, transaction);
-  io::OutputFile& y_file = transaction.add_output(request.y, "-o");
+  io::OutputFile& y_file = transaction.add_output(request.y, "-o", io::FileKind::array);
   io::refuse_terminal(y_file);
   io::OutputFile* cache_file =
-      request.cache ? &transaction.add_output(*request.cache, "--cache") : nullptr;
+      request.cache ? &transaction.add_output(*request.cache, "--cache", io::FileKind::cache)
+                    : nullptr;
 
   if (layer.train()) x.spool();  // the statistics need all of it before the first result
   const io::ArrayHeader header = output_header(request.dtype, x.header());

@@ -147,10 +147,9 @@ std::size_t agreed_channels(std::optional<std::size_t> channels, std::span<const
 
 void run(const InitRequest& request) {
   Report report(request.run);
-  io::Transaction transaction;
-  const auto existing =
-      request.force ? io::OutputFile::Existing::replace : io::OutputFile::Existing::refuse;
-  io::OutputFile& output = transaction.add_output(request.output, "-o", existing);
+  using Existing = io::OutputFile::Existing;
+  io::Transaction transaction({.existing = request.force ? Existing::replace : Existing::refuse});
+  io::OutputFile& output = transaction.add_output(request.output, "-o", io::FileKind::state);
 
   std::array<Array, 4> arrays = {{{request.gamma, io::Sign::any, {}},
                                   {request.beta, io::Sign::any, {}},

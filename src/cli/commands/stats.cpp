@@ -38,6 +38,7 @@ void add_flags(Command& command, StatsRequest& request) {
   command.flag("--axis", "N", "channel axis of the arrays, negative from the end (default: 1)",
                request.axis, parse_axis);
   add_computing(command, request.run);
+  add_force(command, request.run);
   add_fsync(command, request.run);
 }
 
@@ -46,8 +47,9 @@ void check(const StatsRequest& request) { require_inputs(request.inputs); }
 void run(const StatsRequest& request) {
   Report report(request.run);
   const std::vector<std::string> inputs = input_names(request.inputs);
-  io::Transaction transaction({.sync = request.run.fsync});
-  io::OutputFile& output = transaction.add_output(request.output, "-o");
+  require_no_input(request.output, inputs);
+  io::Transaction transaction(output_options(request.run));
+  io::OutputFile& output = transaction.add_output(request.output, "-o", io::FileKind::part);
   const Sums sums = pool_inputs(inputs, request.axis, nullptr, report).sums;
   try {
     output.append(io::format_part(sums));

@@ -60,6 +60,18 @@ void add_fsync(Command& command, RunOptions& run) {
                  run.fsync);
 }
 
+void add_force(Command& command, RunOptions& run) {
+  command.toggle("--force",
+                 "replace existing files whatever they are; without it JSON\n"
+                 "replaces only its own kind, and an array no JSON",
+                 run.force);
+}
+
+io::Transaction::Options output_options(const RunOptions& run) {
+  using Existing = io::OutputFile::Existing;
+  return {.sync = run.fsync, .existing = run.force ? Existing::replace : Existing::own_kind};
+}
+
 void require(const std::string& value, const char* what) {
   if (value.empty()) throw UsageError(std::string("missing ") + what);
 }

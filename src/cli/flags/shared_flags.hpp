@@ -10,6 +10,7 @@
 #include "bn/conventions.hpp"
 #include "cli/input_names.hpp"
 #include "cli/run_options.hpp"
+#include "io/files/transaction.hpp"
 
 namespace bn::cli {
 
@@ -34,6 +35,10 @@ void add_verbose(Command& command, RunOptions& run);
 void add_computing(Command& command, RunOptions& run);
 void add_lock_timeout(Command& command, RunOptions& run);
 void add_fsync(Command& command, RunOptions& run);
+/// --force: outputs replace what they otherwise refuse to.
+void add_force(Command& command, RunOptions& run);
+/// What --fsync and --force say.
+[[nodiscard]] io::Transaction::Options output_options(const RunOptions& run);
 
 // Of what was given as a whole; they throw UsageError.
 

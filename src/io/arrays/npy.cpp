@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "io/error.hpp"
+#include "io/files/file_kind.hpp"
 
 namespace bn::io {
 
@@ -15,7 +16,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "the writer, and '=' in a header, take the machine for little-endian");
 
-constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kVersion1Preamble = 10;
 constexpr std::size_t kVersion2Preamble = 12;
 constexpr std::size_t kMaxRank = 64;  // NumPy 2's; so a header never needs version 2 to be written
@@ -270,7 +270,7 @@ std::size_t npy_data_offset(std::string_view file, std::span<const std::byte> pr
   const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(prefix[i]); };
   const std::string_view text(reinterpret_cast<const char*>(prefix.data()), prefix.size());
   if (text.empty()) throw input_error(file, "is empty, but has to be a .npy array");
-  if (text.substr(0, kMagic.size()) != kMagic.substr(0, text.size())) {
+  if (text.substr(0, kNpyMagic.size()) != kNpyMagic.substr(0, text.size())) {
     throw input_error(file, "is not a .npy file: it does not begin with \\x93NUMPY");
   }
   const auto require = [&](std::size_t size) {
@@ -280,7 +280,7 @@ std::size_t npy_data_offset(std::string_view file, std::span<const std::byte> pr
                                   std::to_string(prefix.size()));
     }
   };
-  require(kMagic.size() + 2);
+  require(kNpyMagic.size() + 2);
   const std::size_t major = byte(6);
   if (major < 1 || major > 3 || byte(7) != 0) {
     throw input_error(file, ".npy format version " + std::to_string(major) + "." +
@@ -335,7 +335,7 @@ std::string format_npy_header(const ArrayHeader& header) {
   constexpr std::size_t kAlignment = 64;
   text.append(kAlignment - (kVersion1Preamble + text.size() + 1) % kAlignment, ' ');
   text.push_back('\n');
-  std::string result(kMagic);
+  std::string result(kNpyMagic);
   result.append(
       {'\1', '\0', static_cast<char>(text.size() & 0xFFU), static_cast<char>(text.size() >> 8U)});
   return result + text;

@@ -4,15 +4,27 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "io/arrays/npy.hpp"
 #include "io/error.hpp"
+#include "io/files/file_kind.hpp"
 
 namespace bn::io {
 
 namespace {
+
+// Documents are named by what they are; of a stream only the first bytes are left to tell by.
+void refuse_document(const InputFile& file, std::span<const std::byte> head) {
+  const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
+  if (text.starts_with(kNpyMagic)) return;
+  const FileKind kind = file.regular()          ? file_kind(file.fd, file.begin, file.name)
+                        : text.starts_with('{') ? FileKind::json
+                                                : FileKind::other;
+  if (is_document(kind)) throw wrong_kind(file.name, kind, FileKind::array);
+}
 
 // The bytes from `from` on, which in a stream has to be where it stands; less where it ends.
 std::size_t read_at(const InputFile& file, std::uint64_t from, std::span<std::byte> bytes) {
@@ -28,6 +40,7 @@ std::vector<std::byte> read_prefix(const InputFile& file) {
 
 // `head`: what read_prefix() has read.
 StoredArray find_npy(const InputFile& file, std::vector<std::byte> head) {
+  refuse_document(file, head);
   const std::size_t offset = npy_data_offset(file.name, head);
   if (offset > head.size() && head.size() == kNpyPrefixSize) {
     head.resize(offset);

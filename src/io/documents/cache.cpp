@@ -18,10 +18,6 @@ namespace bn::io {
 
 namespace {
 
-constexpr std::array<std::string_view, 14> kKeys = {
-    "mode", "axis", "shape", "dtype", "memory_order", "eps",        "gamma",
-    "mean", "var",  "count", "sum",   "sum_squares",  "x_checksum", "checksum"};
-
 std::string hexadecimal(std::uint64_t value) {
   std::array<char, 19> buffer{};
   std::snprintf(buffer.data(), buffer.size(), "0x%016llx", static_cast<unsigned long long>(value));
@@ -163,7 +159,7 @@ void read_running(Cache& cache, const json::Document& document, std::string_view
 }
 
 Cache read_values(const json::Document& document, std::string_view file) {
-  document.require_known(kKeys);
+  require_kind(document, FileKind::cache, file);
   Cache cache;
   cache.mode = json::choose<Mode>(document.field("mode"));
   const View view = read_array(cache, document);
@@ -224,8 +220,9 @@ Cache parse_unsealed_cache(std::string_view text, std::string_view file) {
 
 Cache read_cache(const std::string& path) {
   const InputFile file = open_input(path);
-  return naming_memory_for(file.name, "its values",
-                           [&] { return parse_cache(read_text(file), file.name); });
+  return naming_memory_for(file.name, "its values", [&] {
+    return parse_cache(read_text(file, FileKind::cache), file.name);
+  });
 }
 
 }  // namespace bn::io

@@ -7,6 +7,14 @@
 
 namespace bn::io {
 
+void require_kind(const json::Document& document, FileKind expected, std::string_view file) {
+  DocumentKeys keys;
+  for (const auto& [key, value] : document.members()) keys.add(key);
+  const FileKind found = keys.kind();
+  if (found != FileKind::json && found != expected) throw wrong_kind(file, found, expected);
+  document.require_known(keys_of(expected));
+}
+
 double read_eps(const json::Field& field) {
   constexpr std::string_view kExpected = "a number > 0";
   const double value = field.number(kExpected);

@@ -6,10 +6,15 @@
 #include <vector>
 
 #include "io/documents/json.hpp"
+#include "io/files/file_kind.hpp"
 
 namespace bn::io {
 
-/// A number > 0. Throws Error (input), as all of these.
+/// The keys of `document` are those of the kind `expected`. Throws Error (input), as all of these:
+/// a document of another kind is named by its kind, an unknown key with what it could be.
+void require_kind(const json::Document& document, FileKind expected, std::string_view file);
+
+/// A number > 0.
 [[nodiscard]] double read_eps(const json::Field& field);
 
 /// One array of `channels` numbers.

@@ -290,9 +290,16 @@ Document::Document(std::string_view text, std::string_view file) : file_(file) {
 void Document::require_known(std::span<const std::string_view> keys) const {
   for (const auto& [key, value] : members_) {
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
-    throw input_error(file_, "unknown key \"" + printable(key, kMaxShown) +
-                                 "\"; the nearest valid key is \"" +
-                                 std::string(nearest(key, keys).word) + "\"");
+    const std::string unknown = "unknown key \"" + printable(key, kMaxShown) + "\"; ";
+    const Nearest guess = nearest(key, keys);
+    // "epsilon" is far from "eps" only by its length.
+    if (guess.plausible() || key.starts_with(guess.word)) {
+      throw input_error(file_,
+                        unknown + "the nearest valid key is \"" + std::string(guess.word) + "\"");
+    }
+    std::string valid;
+    for (const std::string_view word : keys) valid.append(valid.empty() ? "" : ", ").append(word);
+    throw input_error(file_, unknown + "valid keys are " + valid);
   }
 }
 

@@ -82,7 +82,8 @@ class Document {
   [[nodiscard]] const std::vector<std::pair<std::string, Value>>& members() const {
     return members_;
   }
-  /// Throws Error (input) for any other key, naming the nearest of these.
+  /// Throws Error (input) for any other key, naming the nearest of these, or all where none is
+  /// near.
   void require_known(std::span<const std::string_view> keys) const;
   [[nodiscard]] bool has(std::string_view key) const;
   /// Throws Error (input) where there is no such key.

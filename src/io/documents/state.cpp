@@ -15,10 +15,6 @@ namespace bn::io {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> kKeys = {
-    "mode",  "axis", "eps",          "momentum",    "momentum_weights",    "running_var_estimator",
-    "gamma", "beta", "running_mean", "running_var", "num_batches_tracked", "metadata"};
-
 std::optional<double> parse_momentum(const json::Field& field) {
   constexpr std::string_view kExpected = "a number in [0, 1], or null for the cumulative average";
   if (field.value().kind == json::Kind::null) return std::nullopt;
@@ -92,9 +88,14 @@ std::filesystem::path directory_of(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
+// Where the state at `path` keeps gamma or beta.
+std::string parameter_path(const std::string& path, const std::string& reference) {
+  return (std::filesystem::path(path).parent_path() / reference).string();
+}
+
 std::vector<double> read_parameter(std::string_view key, const std::string& reference,
                                    const std::string& path, std::string_view file) {
-  const std::string array = (std::filesystem::path(path).parent_path() / reference).string();
+  const std::string array = parameter_path(path, reference);
   try {
     return read_vector(array);
   } catch (const Error& error) {
@@ -145,7 +146,7 @@ void State::require_channels(std::size_t channels, std::string_view what_has_how
 
 State parse_state(std::string_view text, std::string_view file) {
   const json::Document document(text, file);
-  document.require_known(kKeys);
+  require_kind(document, FileKind::state, file);
   State state;
   for (const auto& [key, value] : document.members()) {
     parse_member(state, key, json::Field(file, key, value));
@@ -160,13 +161,24 @@ State read_state(const std::string& path) {
 }
 
 State read_state(const InputFile& file, const std::string& path, const State* before) {
-  std::string text = read_text(file);
+  std::string text = read_text(file, FileKind::state);
   State state = before != nullptr && before->text == text ? *before : parse_state(text, file.name);
   state.text = std::move(text);
   state.path = path;
   if (state.gamma_file) state.gamma = read_parameter("gamma", *state.gamma_file, path, file.name);
   if (state.beta_file) state.beta = read_parameter("beta", *state.beta_file, path, file.name);
   return state;
+}
+
+void protect_parameters(Transaction& transaction, const State& state, const std::string& flag) {
+  const auto protect = [&](const char* key, const std::optional<std::string>& reference) {
+    if (!reference) return;
+    transaction.protect_named(
+        parameter_path(state.path, *reference),
+        printable(*reference) + " (" + key + " of " + flag + " " + printable(state.path) + ")");
+  };
+  protect("gamma", state.gamma_file);
+  protect("beta", state.beta_file);
 }
 
 std::string format_state(const State& state) { return json::object_text(state.document); }

@@ -12,6 +12,7 @@
 #include "bn/running_statistics.hpp"
 #include "io/documents/json_text.hpp"
 #include "io/files/input_file.hpp"
+#include "io/files/transaction.hpp"
 
 namespace bn::io {
 
@@ -63,6 +64,10 @@ struct State {
 /// of a state with many channels.
 [[nodiscard]] State read_state(const InputFile& file, const std::string& path,
                                const State* before = nullptr);
+
+/// No output may be a file in which the state keeps gamma or beta. `flag` names the state in
+/// messages: "--state".
+void protect_parameters(Transaction& transaction, const State& state, const std::string& flag);
 
 /// One key per line, in the order of `document`; parse_state() gives the same state again.
 [[nodiscard]] std::string format_state(const State& state);

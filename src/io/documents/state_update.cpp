@@ -56,7 +56,7 @@ StateUpdate StateUpdate::in_place(Transaction& transaction, const State& state,
                                   std::chrono::duration<double> lock_timeout) {
   // Before it is opened: a pipe would be waited for until somebody reads from it.
   require_regular(state.path);
-  transaction.add_last_output(state.path, flag);
+  transaction.add_last_output(state.path, flag);  // of no kind: it has been read as a state
   StateUpdate update(transaction, state);
   update.in_place_ = true;
   update.lock_timeout_ = lock_timeout;
@@ -65,7 +65,7 @@ StateUpdate StateUpdate::in_place(Transaction& transaction, const State& state,
 
 StateUpdate StateUpdate::elsewhere(Transaction& transaction, const State& state,
                                    const std::string& path, const std::string& flag) {
-  transaction.add_last_output(path, flag);
+  transaction.add_last_output(path, flag, FileKind::state);
   StateUpdate update(transaction, state);
   move_references(update.state_, path);
   return update;

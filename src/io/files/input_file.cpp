@@ -43,8 +43,18 @@ InputFile open_input(const std::string& path) {
   return file;
 }
 
-std::string read_text(const InputFile& file) {
+std::string read_text(const InputFile& file, FileKind expected) {
   std::string text;
+  const auto refuse_array = [&](std::string_view head) {
+    if (!head.starts_with(kNpyMagic)) return;
+    throw wrong_kind(file.name, FileKind::array, expected);
+  };
+  if (file.regular()) {  // before all of it is read
+    std::string head(kNpyMagic.size(), '\0');
+    head.resize(
+        pread_fully(file.fd, std::as_writable_bytes(std::span(head)), file.begin, file.name));
+    refuse_array(head);
+  }
   for (;;) {
     const std::size_t size = text.size();
     // A regular file is read in one go, and one byte more tells that it has ended.
@@ -55,6 +65,7 @@ std::string read_text(const InputFile& file) {
     const std::size_t got =
         read_fully(file.fd, std::as_writable_bytes(std::span(text).subspan(size)), file.name);
     text.resize(size + got);
+    refuse_array(text);
     const std::size_t nul = std::string_view(text).find('\0', size);
     if (nul != std::string_view::npos) {
       throw input_error(file.name, "is not a text file: byte " + std::to_string(nul) +

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "io/files/descriptor.hpp"
+#include "io/files/file_kind.hpp"
 
 namespace bn::io {
 
@@ -28,8 +29,9 @@ struct InputFile {
 /// standard input and a directory; usage for a terminal, which nobody means to type an array at.
 [[nodiscard]] InputFile open_input(const std::string& path);
 
-/// All that is left to read of it, up to 4 GiB. Throws Error: system where reading fails, input for
-/// more, and for a NUL byte, which no text has and an endless device begins with.
-[[nodiscard]] std::string read_text(const InputFile& file);
+/// All that is left to read of it, up to 4 GiB: the text of a document of the kind `expected`.
+/// Throws Error: system where reading fails, input for more, for an array, and for a NUL byte,
+/// which no text has and an endless device begins with.
+[[nodiscard]] std::string read_text(const InputFile& file, FileKind expected);
 
 }  // namespace bn::io

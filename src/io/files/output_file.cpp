@@ -86,6 +86,13 @@ bool Target::same_file(const Target& other) const {
   return exists ? !is_null_device(status) : base == other.base;
 }
 
+bool Target::is_input(const std::string& input) const {
+  struct stat its {};
+  const int result = input == "-" ? ::fstat(STDIN_FILENO, &its) : ::stat(input.c_str(), &its);
+  return exists && result == 0 && (S_ISREG(its.st_mode) || S_ISFIFO(its.st_mode)) &&
+         same_inode(status, its);
+}
+
 bool Target::same_place(const Target& other) const {
   struct stat mine {};
   struct stat theirs {};
@@ -127,8 +134,8 @@ Target resolve_target(const std::string& path) {
   return target;
 }
 
-OutputFile::OutputFile(Target target, Existing existing)
-    : target_(std::move(target)), existing_(existing) {
+OutputFile::OutputFile(Target target, Existing existing, FileKind kind)
+    : target_(std::move(target)), existing_(existing), kind_(kind) {
   if (target_.direct) {
     direct_ = Descriptor(uninterrupted([&] {
       return target_.descriptor >= 0
@@ -139,6 +146,7 @@ OutputFile::OutputFile(Target target, Existing existing)
     return;
   }
   if (target_.exists && existing_ == Existing::refuse) throw already_exists();
+  require_replaceable();
   // Replacing needs no permission for the file itself, but who has taken it away meant it.
   if (target_.exists &&
       ::faccessat(target_.directory.get(), target_.base.c_str(), W_OK, AT_EACCESS) != 0) {
@@ -154,6 +162,13 @@ Error OutputFile::already_exists() const {
 }
 
 bool OutputFile::is_terminal() const { return direct_ && ::isatty(direct_.get()) == 1; }
+
+void OutputFile::require_replaceable() const {
+  if (existing_ != Existing::own_kind) return;
+  const std::optional<FileKind> found =
+      file_kind_in(target_.directory.get(), target_.base, target_.name);
+  if (found && !may_replace(kind_, *found)) throw irreplaceable(target_.name, *found, kind_);
+}
 
 int OutputFile::fd() const { return temporary_ ? temporary_->fd() : direct_.get(); }
 
@@ -178,6 +193,9 @@ void OutputFile::append(std::span<const std::byte> bytes) {
 void OutputFile::append(std::string_view text) { append(std::as_bytes(std::span(text))); }
 
 void OutputFile::finish(bool sync) {
+  // Somebody may have put another file there meanwhile. Later than this, between two renames, it
+  // could no longer be refused without leaving half of the outputs new.
+  if (temporary_) require_replaceable();
   if (temporary_ && target_.exists) take_over_owner_and_mode();
   const bool syncable = temporary_ != nullptr || S_ISREG(target_.status.st_mode);
   if (sync && syncable && uninterrupted([&] { return ::fsync(fd()); }) != 0) {
@@ -217,7 +235,7 @@ void OutputFile::prepare_commit() {
 
 void OutputFile::commit() {
   if (!temporary_) return;
-  const int error = temporary_->rename_to(target_.base, existing_ == Existing::replace);
+  const int error = temporary_->rename_to(target_.base, existing_ != Existing::refuse);
   if (error == EEXIST && existing_ == Existing::refuse) throw already_exists();
   if (error != 0) throw system_error(target_.name, "cannot rename the new file to it", error);
 }

@@ -12,6 +12,7 @@
 
 #include "io/error.hpp"
 #include "io/files/descriptor.hpp"
+#include "io/files/file_kind.hpp"
 #include "io/files/temporary.hpp"
 
 namespace bn::io {
@@ -29,6 +30,9 @@ struct Target {
 
   /// The same file, by another name or not; /dev/null is never the same, for all may use it.
   [[nodiscard]] bool same_file(const Target& other) const;
+  /// The existing file that `path` leads to as an input, "-" being standard input; false for what
+  /// can be both without being read back: a terminal, a socket, /dev/null.
+  [[nodiscard]] bool is_input(const std::string& path) const;
   /// The same name in the same directory, whatever file has it.
   [[nodiscard]] bool same_place(const Target& other) const;
 };
@@ -42,11 +46,14 @@ struct Target {
 /// pipe, a device, standard output) is written directly and in order instead.
 class OutputFile {
  public:
-  enum class Existing : std::uint8_t { replace, refuse };
+  /// Which file may be there already and is replaced: any, one that an output of this kind
+  /// may_replace(), none.
+  enum class Existing : std::uint8_t { replace, own_kind, refuse };
 
-  /// Creates the temporary. Throws Error: system where the directory or the existing file may not
-  /// be written, usage where it exists and that is refused.
-  explicit OutputFile(Target target, Existing existing = Existing::replace);
+  /// Creates the temporary; `kind` is what the file is going to be. Throws Error: system where the
+  /// directory or the existing file may not be written, usage where it exists and is not replaced.
+  explicit OutputFile(Target target, Existing existing = Existing::replace,
+                      FileKind kind = FileKind::array);
 
   [[nodiscard]] const std::string& name() const { return target_.name; }
   [[nodiscard]] const Target& target() const { return target_; }
@@ -62,7 +69,8 @@ class OutputFile {
   void append(std::span<const std::byte> bytes);
   void append(std::string_view text);
 
-  /// Everything is written: sets mode and owner, optionally syncs. Checked, all of it.
+  /// Everything is written: looks again whether what lies there now may be replaced, sets mode and
+  /// owner, optionally syncs. Checked, all of it.
   void finish(bool sync);
   /// What of commit() changes nothing that a user sees but may fail or take long: the finished file
   /// gets a temporary name if it has none, and the file to be replaced is kept in existence until
@@ -76,10 +84,12 @@ class OutputFile {
  private:
   [[nodiscard]] int fd() const;
   [[nodiscard]] Error already_exists() const;
+  void require_replaceable() const;
   void take_over_owner_and_mode();
 
   Target target_;
   Existing existing_;
+  FileKind kind_;
   std::unique_ptr<Temporary> temporary_;
   Descriptor direct_;
   Descriptor replaced_;

@@ -10,25 +10,30 @@ namespace bn::io {
 
 void Transaction::protect(const std::string& path, const std::string& flag) {
   if (path == "-") return;  // standard input, not a file that an output could be
+  protect_named(path, flag + " " + printable(path));
+}
+
+void Transaction::protect_named(const std::string& path, const std::string& name) {
   protected_.push_back(resolve_target(path));
-  claims_.push_back({.name = flag + " " + printable(path), .target = &protected_.back()});
+  claims_.push_back({.name = name, .target = &protected_.back()});
 }
 
 OutputFile& Transaction::add_output(const std::string& path, const std::string& flag,
-                                    OutputFile::Existing existing) {
-  OutputFile& file = open(path, flag, existing);
+                                    std::optional<FileKind> kind) {
+  OutputFile& file = open(path, flag, kind);
   outputs_.push_back(&file);
   return file;
 }
 
-OutputFile& Transaction::add_last_output(const std::string& path, const std::string& flag) {
+OutputFile& Transaction::add_last_output(const std::string& path, const std::string& flag,
+                                         std::optional<FileKind> kind) {
   if (last_ != nullptr) throw std::logic_error("a transaction has one last output");
-  last_ = &open(path, flag, OutputFile::Existing::replace);
+  last_ = &open(path, flag, kind);
   return *last_;
 }
 
 OutputFile& Transaction::open(const std::string& path, const std::string& flag,
-                              OutputFile::Existing existing) {
+                              std::optional<FileKind> kind) {
   Target target = resolve_target(path);
   std::string name = flag + " " + printable(path);
   for (const Claim& claim : claims_) {
@@ -36,7 +41,9 @@ OutputFile& Transaction::open(const std::string& path, const std::string& flag,
     throw Error(ErrorKind::usage,
                 claim.name + " and " + name + " are the same file; every output needs its own");
   }
-  OutputFile& file = files_.emplace_back(std::move(target), existing);
+  OutputFile& file = files_.emplace_back(std::move(target),
+                                         kind ? options_.existing : OutputFile::Existing::replace,
+                                         kind.value_or(FileKind::other));
   claims_.push_back({.name = std::move(name), .target = &file.target()});
   return file;
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ class Transaction {
  public:
   struct Options {
     bool sync = false;  ///< fsync all outputs; the last one always is
+    /// What outputs of a known kind may replace.
+    OutputFile::Existing existing = OutputFile::Existing::own_kind;
   };
 
   explicit Transaction(const Options& options) : options_(options) {}
@@ -28,15 +31,19 @@ class Transaction {
   /// No output may be this file, which the run reads. `flag` names it in messages, here and below:
   /// "--state".
   void protect(const std::string& path, const std::string& flag);
+  /// The same for what is no flag's value: "gamma.npy (gamma of --state state.json)".
+  void protect_named(const std::string& path, const std::string& name);
 
-  /// An output, "-" being standard output. Throws Error: usage where it is another output or a
-  /// protected file; system as OutputFile. The reference stays valid.
+  /// An output, "-" being standard output. `kind`: what it is going to be; an output without one
+  /// replaces anything. Throws Error: usage where it is another output or a protected file, or
+  /// would replace what it may not; system as OutputFile. The reference stays valid.
   OutputFile& add_output(const std::string& path, const std::string& flag,
-                         OutputFile::Existing existing = OutputFile::Existing::replace);
+                         std::optional<FileKind> kind = std::nullopt);
 
   /// The one output that is renamed after all others, because it says that they are there. It is
   /// written at the commit, if at all. Throws as add_output().
-  OutputFile& add_last_output(const std::string& path, const std::string& flag);
+  OutputFile& add_last_output(const std::string& path, const std::string& flag,
+                              std::optional<FileKind> kind = std::nullopt);
 
   /// Finishes and renames all outputs; the last one is not written.
   void commit();
@@ -52,7 +59,7 @@ class Transaction {
     const Target* target;
   };
 
-  OutputFile& open(const std::string& path, const std::string& flag, OutputFile::Existing existing);
+  OutputFile& open(const std::string& path, const std::string& flag, std::optional<FileKind> kind);
   void finish_outputs();
   void rename_outputs(OutputFile* last);
 

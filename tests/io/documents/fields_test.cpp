@@ -33,3 +33,22 @@ TEST_CASE("The first variance below 0 is named") {
   CHECK(error_of([&] { require_variances(field, field.numbers(kVariances)); }) ==
         "input: f.json: k[2] is -0.5, but k has to be an array of numbers >= 0");
 }
+
+TEST_CASE("A document of another kind is named by its kind, an unknown key where there is none") {
+  const auto error = [](const std::string& text, FileKind expected) {
+    return error_of([&] {
+      const json::Document read(text, "f.json");
+      require_kind(read, expected, "f.json");
+    });
+  };
+  const std::string state = R"({"eps": 1, "running_mean": [0]})";
+  CHECK(error(state, FileKind::state) == "nothing");
+  CHECK(error(state, FileKind::part) == "input: f.json: is a state, not a part of bn stats");
+  CHECK(error(R"({"gamma": [1]})", FileKind::cache) ==
+        "input: f.json: is a state, not a cache of bn forward");
+  CHECK(error(R"({"channels": 1, "var": [1]})", FileKind::state) ==
+        "input: f.json: is a part of bn stats, not a state");
+  CHECK(error("{}", FileKind::cache) == "nothing");  // which of its keys it lacks is said later
+  CHECK(error(R"({"chanels": 1})", FileKind::part) ==
+        "input: f.json: unknown key \"chanels\"; the nearest valid key is \"channels\"");
+}

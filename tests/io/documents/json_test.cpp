@@ -165,5 +165,14 @@ TEST_CASE("An unknown key is answered with the nearest valid one") {
   constexpr std::array<std::string_view, 3> keys = {"gamma", "momentum", "momentum_weights"};
   CHECK(error_of([&] { return parse(R"({"momentun": 1})").require_known(keys); }) ==
         "input: s.json: unknown key \"momentun\"; the nearest valid key is \"momentum\"");
+  CHECK(error_of([&] { return parse(R"({"gammas_of_all": 1})").require_known(keys); }) ==
+        "input: s.json: unknown key \"gammas_of_all\"; the nearest valid key is \"gamma\"");
   CHECK(error_of([&] { return parse(R"({"gamma": 1})").require_known(keys); }) == "nothing");
+}
+
+TEST_CASE("A key that is like none is answered with all valid ones") {
+  constexpr std::array<std::string_view, 3> keys = {"gamma", "momentum", "momentum_weights"};
+  CHECK(error_of([&] { return parse(R"({"learning_rate": 1})").require_known(keys); }) ==
+        "input: s.json: unknown key \"learning_rate\"; valid keys are gamma, momentum, "
+        "momentum_weights");
 }

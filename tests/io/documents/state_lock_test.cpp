@@ -62,7 +62,7 @@ TEST_CASE("When the holder is killed the next one goes on at once") {
   Holder holder;
   holder.kill();
   const StateLock lock("s.json", 0s);
-  CHECK(read_text(lock.file()) == "{}");
+  CHECK(read_text(lock.file(), FileKind::state) == "{}");
 }
 
 TEST_CASE("A lock on a file that has been replaced meanwhile does not count") {
@@ -74,7 +74,7 @@ TEST_CASE("A lock on a file that has been replaced meanwhile does not count") {
     if (waiter == 0) {
       lock.reset();  // this process's share of it; the other one still holds the lock
       const StateLock next("s.json", 60s);
-      ::_exit(read_text(next.file()) == "new" ? 0 : 97);
+      ::_exit(read_text(next.file(), FileKind::state) == "new" ? 0 : 97);
     }
     ::usleep(100000);  // the other one waits for the lock of the old file by now
     write_file("t.json", "new");

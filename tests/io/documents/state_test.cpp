@@ -266,3 +266,19 @@ TEST_CASE("A million channels are read and written in linear time") {
   CHECK(again.running_mean == state.running_mean);
   CHECK(again.running_var == state.running_var);
 }
+
+TEST_CASE("The files in which a state keeps gamma and beta are protected") {
+  const Directory directory;
+  std::filesystem::create_directory("d");
+  State state = parse(R"({"gamma": "g.npy", "beta": "../b.npy"})");
+  state.path = "d/s.json";
+  Transaction transaction;
+  protect_parameters(transaction, state, "--state");
+  CHECK(error_of([&] {
+          transaction.add_output("d/../d/g.npy", "-o");
+        }).starts_with("usage: g.npy (gamma of --state d/s.json) and -o d/../d/g.npy are"));
+  CHECK(error_of([&] {
+          transaction.add_output("b.npy", "--dx");
+        }).starts_with("usage: ../b.npy (beta of --state d/s.json) and --dx b.npy are"));
+  CHECK(error_of([&] { transaction.add_output("g.npy", "--dgamma"); }) == "nothing");
+}

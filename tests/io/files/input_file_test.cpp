@@ -18,7 +18,7 @@ TEST_CASE("A file is opened under a name that messages can show") {
   CHECK(file.regular());
   CHECK(file.begin == 0);
   CHECK(file.size() == 4);
-  CHECK(read_text(file) == "text");
+  CHECK(read_text(file, FileKind::state) == "text");
 }
 
 TEST_CASE("Standard input begins where it stands, and stays open") {
@@ -32,7 +32,7 @@ TEST_CASE("Standard input begins where it stands, and stays open") {
                         const InputFile file = open_input("-");
                         if (file.name != "standard input") ::_exit(98);
                         if (file.begin != 6 || file.size() != 4) ::_exit(97);
-                        if (read_text(file) != "text") ::_exit(96);
+                        if (read_text(file, FileKind::state) != "text") ::_exit(96);
                       }
                       if (::fcntl(0, F_GETFD) == -1) ::_exit(95);
                     }),
@@ -65,19 +65,35 @@ TEST_CASE("Text is read to its end, however long it has become and whatever it c
   const Directory directory;
   const std::string text(200000, 'x');
   write_file("f", text);
-  CHECK(read_text(open_input("f")) == text);
+  CHECK(read_text(open_input("f"), FileKind::state) == text);
   const InputFile growing = open_input("f");
   write_file("f", text + text);
-  CHECK(read_text(growing) == text + text);
-  CHECK(read_text(open_input("/dev/null")).empty());
+  CHECK(read_text(growing, FileKind::state) == text + text);
+  CHECK(read_text(open_input("/dev/null"), FileKind::state).empty());
 }
 
 TEST_CASE("A NUL byte ends the reading, even of what has no end") {
   const Directory directory;
   write_file("f", std::string("ab\0cd", 5));
-  CHECK(error_of([] { return read_text(open_input("f")); }) ==
+  CHECK(error_of([] { return read_text(open_input("f"), FileKind::state); }) ==
         "input: f: is not a text file: byte 2 is NUL (JSON in UTF-8 is needed)");
   CHECK(error_of([] {
-          return read_text(open_input("/dev/zero"));
+          return read_text(open_input("/dev/zero"), FileKind::state);
         }).starts_with("input: /dev/zero: is not a text file: byte 0 is NUL"));
+}
+
+TEST_CASE("An array is no text, whatever it comes through and before all of it is read") {
+  const Directory directory;
+  const std::string message = "is a .npy array, not a part of bn stats";
+  write_file("f", "\x93NUMPY\x01");
+  std::filesystem::resize_file("f", std::uintmax_t{1} << 42U);
+  CHECK(error_of([] { return read_text(open_input("f"), FileKind::part); }) ==
+        "input: f: " + message);
+  REQUIRE(::mkfifo("pipe", 0600) == 0);
+  Descriptor writing(::open("pipe", O_RDWR));
+  const InputFile pipe = open_input("pipe");
+  REQUIRE(::write(writing.get(), "\x93NUMPY\x01", 7) == 7);
+  REQUIRE(writing.close() == 0);
+  CHECK(error_of([&] { return read_text(pipe, FileKind::cache); }) ==
+        "input: pipe: is a .npy array, not a cache of bn forward");
 }

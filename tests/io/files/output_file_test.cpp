@@ -165,6 +165,27 @@ TEST_CASE("A replaced file exists until the output is gone, so that removing it 
   CHECK(opened() == 1);
 }
 
+TEST_CASE("A file of another kind is refused, also when it appears while the run goes on") {
+  const Directory directory;
+  const auto open = [] {
+    return OutputFile(resolve_target("s"), OutputFile::Existing::own_kind, FileKind::state);
+  };
+  OutputFile first = open();
+  OutputFile second = open();
+  for (OutputFile* file : {&first, &second}) file->append("{\"eps\": 1}");
+  first.finish(false);
+  first.commit();
+  second.finish(false);  // a state by now
+  second.commit();
+  OutputFile third = open();
+  write_file("s", "\x93NUMPY");
+  const std::string message = "usage: s: is a .npy array, not a state";
+  CHECK(error_of([&] { third.finish(false); }) == message);
+  CHECK(error_of([&] { return open(); }) == message);
+  CHECK(cause_of([&] { return open(); }) == Cause::already_exists);
+  CHECK(read_file("s") == "\x93NUMPY");
+}
+
 TEST_CASE("A device is written directly and stays a device") {
   OutputFile null(resolve_target("/dev/null"));
   CHECK(null.sequential());
@@ -240,6 +261,27 @@ TEST_CASE("A name of 255 bytes is replaced, too") {
   CHECK(read_file(name) == "y");
   replace("-x\n\xff", "z");
   CHECK(read_file("-x\n\xff") == "z");
+}
+
+TEST_CASE("A target knows the inputs that lead to it") {
+  const Directory directory;
+  write_file("y", "");
+  REQUIRE(::link("y", "hard") == 0);
+  REQUIRE(::symlink("y", "soft") == 0);
+  REQUIRE(::mkfifo("pipe", 0600) == 0);
+  for (const std::string input : {"y", "./y", "hard", "soft"}) {
+    CHECK(resolve_target("y").is_input(input));
+    CHECK(resolve_target("soft").is_input(input));
+  }
+  CHECK(resolve_target("pipe").is_input("pipe"));
+  CHECK_FALSE(resolve_target("y").is_input("pipe"));
+  CHECK_FALSE(resolve_target("new").is_input("new"));
+  CHECK_FALSE(resolve_target("/dev/null").is_input("/dev/null"));
+  CHECK(exited_with(status_of_child([] {
+                      ::dup2(::open("y", O_RDONLY), 0);
+                      ::_exit(resolve_target("y").is_input("-") ? 0 : 97);
+                    }),
+                    0));
 }
 
 TEST_CASE("Two paths to one file are the same target, whether it exists or not") {

@@ -193,6 +193,32 @@ TEST_CASE("Two outputs, or an output and a protected file, are never the same fi
         }).starts_with("usage: --state s.json and --state-out s.json are the same file"));
 }
 
+TEST_CASE("A protected file is called what its protector calls it") {
+  const Directory directory;
+  write_file("gamma.npy", "");
+  Transaction transaction;
+  transaction.protect_named("gamma.npy", "g (gamma of --state s)");
+  CHECK(error_of([&] { transaction.add_output("./gamma.npy", "-o"); }) ==
+        "usage: g (gamma of --state s) and -o ./gamma.npy are the same file; every output needs "
+        "its own");
+}
+
+TEST_CASE("An output of a known kind replaces its own kind, and another one if that is wanted") {
+  const Directory directory;
+  for (const std::string name : {"a", "b"}) write_file(name, "\x93NUMPY");
+  write_file("s", "{\"eps\": 1}");
+  Transaction careful;
+  careful.add_output("a", "-o", FileKind::array);
+  CHECK(error_of([&] { careful.add_output("s", "--dx", FileKind::array); }) ==
+        "usage: s: is a state, not a .npy array");
+  CHECK(error_of([&] { careful.add_last_output("b", "--state-out", FileKind::state); }) ==
+        "usage: b: is a .npy array, not a state");
+  Transaction forced({.existing = OutputFile::Existing::replace});
+  forced.add_output("s", "-o", FileKind::array).append("new");
+  forced.commit();
+  CHECK(read_file("s") == "new");
+}
+
 TEST_CASE("Standard input is protected by nobody, for no output could be it") {
   const Directory directory;
   Transaction transaction;
