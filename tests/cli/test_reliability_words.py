@@ -211,7 +211,7 @@ class SurroundingsTest(BnTest):
         for words in ([*forward, "-"], [*forward, "/dev/stdout"], *([*backward, f, "-"] for f in ("--dx", "--dgamma", "--dbeta"))):
             before = self.snapshot()
             leader, follower = self.terminal_ends()
-            run = self.bn(*words, stdout=follower)
+            run = self.bn(*words, stdout=follower, timeout=20)
             self.check_failure(run, USAGE, before, ["is a terminal", "a file or a pipe"], words)
             os.set_blocking(leader, False)
             with self.assertRaises(BlockingIOError):
