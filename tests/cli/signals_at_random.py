@@ -14,7 +14,6 @@ import os
 import random
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -89,16 +88,13 @@ class Runs:
             shutil.rmtree(directory)
 
     def learn(self, which):
-        """What a run that nobody disturbs does, and how long it takes."""
-        runs = [self.run(COMMANDS[which]) for _ in range(5)]
-        for code, files, _ in runs:
-            assert code == 0 and files == runs[0][1], (COMMANDS[which], code)
-        self.right[which] = runs[0][1]
-        self.seconds[which] = statistics.median(seconds for _, _, seconds in runs)
+        """What a run that nobody disturbs does, and how long it takes while the machine is as busy as now."""
+        code, files, self.seconds[which] = self.run(COMMANDS[which])
+        assert code == 0 and files == self.right.setdefault(which, files), (COMMANDS[which], code)
 
     def signalled(self, which, number):
         """One run of a command ended by a signal; what is wrong with it, or None."""
-        if which not in self.right:
+        if self.random.random() < 0.1 or which not in self.right:
             self.learn(which)
         right, whole = self.right[which], self.seconds[which]
         for _ in range(100):
@@ -112,7 +108,7 @@ class Runs:
                 break
             # It came too late: the machine is less busy than before.
             self.too_late += 1
-            whole = self.seconds[which] = 0.9 * whole + 0.1 * min(whole, seconds)
+            whole = self.seconds[which] = min(whole, (whole + seconds) / 2)
         self.all_new += files == right
         if code != -number:
             return what + "ended by %s" % (died_of(code) or code)
