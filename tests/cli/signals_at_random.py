@@ -28,6 +28,14 @@ CATCHABLE = sorted(signal.valid_signals() - {
     signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH, signal.SIGTSTP,
     signal.SIGTTIN, signal.SIGTTOU, signal.SIGXFSZ, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL})
 
+
+def heed_all_signals():
+    """What runs in the background or by nohup ignores some, and so would its children, bn among them."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 FORWARD = ["forward", "x.npy", "--state", "state.json", "--quiet", "--threads", "4"]
 BACKWARD = ["backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--quiet", "--threads", "4"]
 COMMANDS = [
@@ -77,7 +85,7 @@ class Runs:
                 while time.perf_counter() - start < delay:  # sleeping is too coarse
                     pass
                 process.send_signal(number)
-            code = process.wait(timeout=60)
+            code = process.wait()  # with a timeout it would look too seldom
             seconds = time.perf_counter() - start
             files = {}
             for name in os.listdir(directory):
@@ -149,6 +157,7 @@ def main():
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    heed_all_signals()
     wrong = []
     for directory in options.directories:
         for name, count, numbers in (("caught", options.runs, CATCHABLE), ("SIGKILL", options.kills, [signal.SIGKILL])):
