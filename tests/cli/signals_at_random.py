@@ -14,7 +14,6 @@ import os
 import random
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,14 @@ from harness import BN, died_of, saved
 CATCHABLE = sorted(signal.valid_signals() - {
     signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH, signal.SIGTSTP,
     signal.SIGTTIN, signal.SIGTTOU, signal.SIGXFSZ, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL})
+
+
+def heed_all_signals():
+    """What runs in the background or by nohup ignores some, and so would its children, bn among them."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
 
 FORWARD = ["forward", "x.npy", "--state", "state.json", "--quiet", "--threads", "4"]
 BACKWARD = ["backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--quiet", "--threads", "4"]
@@ -78,7 +85,7 @@ class Runs:
                 while time.perf_counter() - start < delay:  # sleeping is too coarse
                     pass
                 process.send_signal(number)
-            code = process.wait(timeout=60)
+            code = process.wait()  # with a timeout it would look too seldom
             seconds = time.perf_counter() - start
             files = {}
             for name in os.listdir(directory):
@@ -89,16 +96,13 @@ class Runs:
             shutil.rmtree(directory)
 
     def learn(self, which):
-        """What a run that nobody disturbs does, and how long it takes."""
-        runs = [self.run(COMMANDS[which]) for _ in range(5)]
-        for code, files, _ in runs:
-            assert code == 0 and files == runs[0][1], (COMMANDS[which], code)
-        self.right[which] = runs[0][1]
-        self.seconds[which] = statistics.median(seconds for _, _, seconds in runs)
+        """What a run that nobody disturbs does, and how long it takes while the machine is as busy as now."""
+        code, files, self.seconds[which] = self.run(COMMANDS[which])
+        assert code == 0 and files == self.right.setdefault(which, files), (COMMANDS[which], code)
 
     def signalled(self, which, number):
         """One run of a command ended by a signal; what is wrong with it, or None."""
-        if which not in self.right:
+        if self.random.random() < 0.1 or which not in self.right:
             self.learn(which)
         right, whole = self.right[which], self.seconds[which]
         for _ in range(100):
@@ -112,7 +116,7 @@ class Runs:
                 break
             # It came too late: the machine is less busy than before.
             self.too_late += 1
-            whole = self.seconds[which] = 0.9 * whole + 0.1 * min(whole, seconds)
+            whole = self.seconds[which] = min(whole, (whole + seconds) / 2)
         self.all_new += files == right
         if code != -number:
             return what + "ended by %s" % (died_of(code) or code)
@@ -153,6 +157,7 @@ def main():
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    heed_all_signals()
     wrong = []
     for directory in options.directories:
         for name, count, numbers in (("caught", options.runs, CATCHABLE), ("SIGKILL", options.kills, [signal.SIGKILL])):

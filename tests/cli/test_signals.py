@@ -8,7 +8,7 @@ import tempfile
 import time
 
 from harness import BN, BnTest, DONE, USAGE, died_of, main, saved
-from signals_at_random import CATCHABLE, COMMANDS, Runs, plan
+from signals_at_random import CATCHABLE, COMMANDS, Runs, heed_all_signals, plan
 
 STATE = {"mode": "train", "gamma": [1.5, 0.5, -2.0], "beta": [0.25, 0.0, 1.0], "running_mean": [0.0, 0.5, 1.0],
          "running_var": [1.0, 2.0, 0.5], "num_batches_tracked": 3}
@@ -18,6 +18,10 @@ BACKWARD = ["backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--dx
             "--dbeta", "dbeta.npy"]
 CALIBRATE = ["calibrate", "--state", "state.json", "x.npy"]
 INIT = ["init", "--channels", "3", "-o", "new.json"]
+
+
+def setUpModule():
+    heed_all_signals()
 
 
 class SignalsTest(BnTest):
