@@ -59,7 +59,7 @@ COMMANDS = [
 def inputs(shape):
     numbers = np.random.default_rng(20150211)
     x = saved(numbers.normal(0, 1, shape))
-    return {"x.npy": x, "dy.npy": saved(numbers.normal(0, 1, shape)), "old.npy": x[:1000], "old.json": b"{}\n",
+    return {"x.npy": x, "dy.npy": saved(numbers.normal(0, 1, shape)), "old.npy": x[:1000], "old.json": b"",
             "state.json": b'{"mode": "train", "running_mean": [0, 0, 0], "running_var": [1, 1, 1]}'}
 
 

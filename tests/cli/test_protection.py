@@ -161,7 +161,7 @@ class ProtectionTest(CommandTest):
     def test_case_98_a_gamma_of_the_state_that_is_no_array_is_named_by_its_kind(self):
         self.state("ref.json", **dict(STATE, gamma="cache.json"))
         self.fails(BAD_INPUT, "forward", "x.npy", "--state", "ref.json", "-o", "z",
-                   mentions="ref.json: gamma: ./cache.json: is a cache of bn forward, not a .npy array")
+                   mentions="ref.json: gamma: cache.json: is a cache of bn forward, not a .npy array")
 
     def test_case_98_what_comes_through_a_pipe_is_named_as_far_as_it_tells(self):
         self.fails(BAD_INPUT, "forward", "-", "--state", "state.json", "-o", "z", stdin=self.read("state.json"),

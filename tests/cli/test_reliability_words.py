@@ -25,7 +25,7 @@ class EmptyValuesTest(CommandTest):
     def flags(self, command):
         """{flag: whether it takes a value}, from the help."""
         text = self.ok(command, "--help").stdout.decode()
-        flags = dict((name, bool(kind)) for name, kind in re.findall(r"^  (--?[a-z][a-z-]*)( \S+)?", text, re.MULTILINE))
+        flags = dict((name, bool(kind)) for name, kind in re.findall(r"^  (--?[a-z][a-z0-9-]*)( \S+)?", text, re.MULTILINE))
         flags.pop("-h", None)
         self.assertIn("--verbose", flags)
         return flags
