@@ -23,9 +23,9 @@ std::string remedy(io::Cause cause, const std::vector<std::string>& flags) {
       return ", or wait longer with --lock-timeout";
     case io::Cause::not_regular:
       return has("--no-update") ? "; use --no-update, --state-out or --mode test" : "";
-    case io::Cause::missing:
     case io::Cause::not_a_cache:
       return " --cache";  // "... not a cache of bn forward"
+    case io::Cause::missing:
     case io::Cause::other:
       break;
   }
