@@ -10,7 +10,7 @@ namespace bn::io {
 
 void refuse_terminal(const OutputFile& file) {
   if (!file.is_terminal()) return;
-  throw usage_error(file.name(), "is a terminal, and an array is no text; give a file or a pipe");
+  throw usage_error(file.name(), "is a terminal, and an array is not text; give a file or a pipe");
 }
 
 ArrayWriter::ArrayWriter(OutputFile& file, const ArrayHeader& header)
