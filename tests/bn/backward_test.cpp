@@ -71,6 +71,17 @@ void check(const View& view, const Array& x, const Array& dy, const Run& run, co
   REQUIRE(dx.value() <= dx_bound(run.dx.dtype()));
 }
 
+void check_dtypes(const View& view, Dtype x_dtype, Dtype dy_dtype, Dtype dx_dtype, Mode mode) {
+  INFO(bn::name(x_dtype) << ", " << bn::name(dy_dtype) << " -> " << bn::name(dx_dtype) << " "
+                         << support::text(view));
+  const Array x = data::make(x_dtype, view, Kind::normal, 1);
+  const Array dy = data::make(dy_dtype, view, Kind::normal, 2);
+  const Layer layer(view.channel);
+  const Run run = mode == Mode::train ? train(view, x, dy, dx_dtype, layer)
+                                      : test(view, x, dy, dx_dtype, layer);
+  check(view, x, dy, run, layer, mode);
+}
+
 constexpr View kViews[] = {{2, 3, 1}, {50, 3, 1}, {4, 2, 9}, {2, 2, 37}, {5, 33, 1}};
 
 }  // namespace
@@ -80,12 +91,7 @@ TEST_CASE("Gradients in train mode are within the stated bounds for every dtype 
     for (const Dtype dy_dtype : {Dtype::float32, Dtype::float64, Dtype::int64}) {
       for (const Dtype dx_dtype : data::kFloating) {
         for (const View& view : kViews) {
-          INFO(bn::name(x_dtype) << ", " << bn::name(dy_dtype) << " -> " << bn::name(dx_dtype)
-                                 << " " << support::text(view));
-          const Array x = data::make(x_dtype, view, Kind::normal, 1);
-          const Array dy = data::make(dy_dtype, view, Kind::normal, 2);
-          const Layer layer(view.channel);
-          check(view, x, dy, train(view, x, dy, dx_dtype, layer), layer, Mode::train);
+          check_dtypes(view, x_dtype, dy_dtype, dx_dtype, Mode::train);
         }
       }
     }
@@ -172,12 +178,7 @@ TEST_CASE("Gradients in test mode are within the stated bounds for every pair of
     for (const Dtype dy_dtype : data::kDtypes) {
       for (const Dtype dx_dtype : data::kFloating) {
         for (const View& view : {View{50, 3, 1}, View{2, 2, 37}, View{1, 4, 1}}) {
-          INFO(bn::name(x_dtype) << ", " << bn::name(dy_dtype) << " -> " << bn::name(dx_dtype)
-                                 << " " << support::text(view));
-          const Array x = data::make(x_dtype, view, Kind::normal, 1);
-          const Array dy = data::make(dy_dtype, view, Kind::normal, 2);
-          const Layer layer(view.channel);
-          check(view, x, dy, test(view, x, dy, dx_dtype, layer), layer, Mode::test);
+          check_dtypes(view, x_dtype, dy_dtype, dx_dtype, Mode::test);
         }
       }
     }

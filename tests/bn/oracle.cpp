@@ -213,20 +213,34 @@ Result y(const mpq_class& x, const mpq_class& mean, const Real& inv_std, double 
   return result;
 }
 
-Gradients gradients_train(const std::vector<mpq_class>& x, const std::vector<mpq_class>& dy,
-                          double gamma, double eps) {
-  const Statistics batch = statistics(x);
-  const Real scale_x = inv_std(batch.var, eps);
-  const mpz_class m(static_cast<unsigned long>(x.size()));
+namespace {
+
+struct ProductSums {
+  mpq_class dy;
+  mpq_class dy_x;
+};
+
+ProductSums product_sums(const std::vector<mpq_class>& x, const std::vector<mpq_class>& dy) {
   ExactSum sum_dy;
   ExactSum sum_dy_x;
   for (std::size_t i = 0; i < x.size(); ++i) {
     sum_dy.add(dy[i]);
     sum_dy_x.add_product(dy[i], x[i]);
   }
+  return {sum_dy.value(), sum_dy_x.value()};
+}
+
+}  // namespace
+
+Gradients gradients_train(const std::vector<mpq_class>& x, const std::vector<mpq_class>& dy,
+                          double gamma, double eps) {
+  const Statistics batch = statistics(x);
+  const Real scale_x = inv_std(batch.var, eps);
+  const mpz_class m(static_cast<unsigned long>(x.size()));
+  const ProductSums sums = product_sums(x, dy);
   Gradients result;
-  result.dbeta = sum_dy.value();
-  const mpq_class centred = sum_dy_x.value() - batch.mean * result.dbeta;  // sum dy (x - mean)
+  result.dbeta = sums.dy;
+  const mpq_class centred = sums.dy_x - batch.mean * result.dbeta;  // sum dy (x - mean)
   result.dgamma = product(real(centred), scale_x);
 
   // gamma * inv_std / m * (m * dy - dbeta - x_hat * dgamma): its rational part, and inv_std^2.
@@ -247,15 +261,10 @@ Gradients gradients_train(const std::vector<mpq_class>& x, const std::vector<mpq
 Gradients gradients_test(const std::vector<mpq_class>& x, const std::vector<mpq_class>& dy,
                          double running_mean, double running_var, double gamma, double eps) {
   const Real scale_x = inv_std(mpq_class(running_var), eps);
-  ExactSum sum_dy;
-  ExactSum sum_dy_x;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    sum_dy.add(dy[i]);
-    sum_dy_x.add_product(dy[i], x[i]);
-  }
+  const ProductSums sums = product_sums(x, dy);
   Gradients result;
-  result.dbeta = sum_dy.value();
-  result.dgamma = product(real(sum_dy_x.value() - mpq_class(running_mean) * result.dbeta), scale_x);
+  result.dbeta = sums.dy;
+  result.dgamma = product(real(sums.dy_x - mpq_class(running_mean) * result.dbeta), scale_x);
   const Real scale = product(Real(gamma, kPrecision), scale_x);
   for (const mpq_class& each : dy) {
     Result dx;
