@@ -115,6 +115,11 @@ class ProtectionTest(CommandTest):
         with open(self.path("x.npy"), "rb") as x:
             self.fails(USAGE, "stats", "-", "-o", "x.npy", "--force", stdin=x, mentions="also an input, -;")
 
+    def test_case_90_nor_is_it_the_list_of_them(self):
+        self.write("list", b"x.npy\0")
+        self.fails(USAGE, "stats", "--files0-from", "list", "-o", "list", "--force",
+                   mentions="the output list is also an input")
+
     def test_case_90_many_inputs_need_no_more_descriptors_than_one(self):
         self.silent("stats", *["part.json"] * 2000, "-o", "all.json", limits=[(resource.RLIMIT_NOFILE, 32)])
 

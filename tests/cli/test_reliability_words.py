@@ -137,6 +137,13 @@ class MessagesTest(CommandTest):
             self.fails(BAD_INPUT, *command, mentions="bn: state.json: gamma: g.npy: No such file or directory")
         self.fails(SYSTEM, "init", "--gamma", "g.npy", "-o", "new.json", mentions="g.npy")
 
+    def test_case_99_a_file_of_the_state_that_could_not_be_read_twice_is_refused_without_waiting(self):
+        os.mkfifo(self.path("fifo"))
+        os.mkdir(self.path("directory"))
+        for name in ("fifo", "directory"):
+            self.state(**dict(STATE, gamma=name))
+            self.refused(mentions="bn: state.json: gamma: %s: is not a regular file" % name)
+
     def test_case_99_too_little_memory_names_the_file_and_its_shape(self):
         self.need_no_sanitizer("it reserves more memory than the limit")
         count = 10 ** 9  # in files that are holes

@@ -48,6 +48,7 @@ void run(const StatsRequest& request) {
   Report report(request.run);
   const std::vector<std::string> inputs = input_names(request.inputs);
   require_no_input(request.output, inputs);
+  if (request.inputs.list) require_no_input(request.output, {*request.inputs.list});
   io::Transaction transaction(output_options(request.run));
   io::OutputFile& output = transaction.add_output(request.output, "-o", io::FileKind::part);
   const Sums sums = pool_inputs(inputs, request.axis, nullptr, report).sums;

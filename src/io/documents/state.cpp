@@ -96,6 +96,12 @@ std::string parameter_path(const std::string& path, const std::string& reference
 std::vector<double> read_parameter(std::string_view key, const std::string& reference,
                                    const std::string& path, std::string_view file) {
   const std::string array = parameter_path(path, reference);
+  // It is read again when the state is updated, under the lock: a pipe would give nothing then.
+  std::error_code none;
+  const std::filesystem::file_status status = std::filesystem::status(array, none);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    throw input_error(file, std::string(key) + ": " + printable(array) + ": is not a regular file");
+  }
   try {
     return read_vector(array);
   } catch (const Error& error) {

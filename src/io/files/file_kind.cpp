@@ -203,11 +203,13 @@ FileKind DocumentKeys::kind() const {
 FileKind file_kind(int fd, std::uint64_t begin, std::string_view file) {
   std::array<std::byte, kNpyMagic.size()> head{};
   const std::size_t size = pread_fully(fd, head, begin, file);
-  if (size == 0) return FileKind::empty;
-  if (std::string_view(reinterpret_cast<const char*>(head.data()), size) == kNpyMagic) {
-    return FileKind::array;
-  }
-  Bytes bytes(fd, begin, file);
+  const std::string_view text(reinterpret_cast<const char*>(head.data()), size);
+  if (text.empty()) return FileKind::empty;
+  if (text == kNpyMagic) return FileKind::array;
+  // No reader takes a document with a byte order mark, but what some editor put one in front of is
+  // still its owner's state.
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  Bytes bytes(fd, begin + (text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0), file);
   return bytes.next_after_space() == '{' ? kind_of_object(bytes) : FileKind::other;
 }
 

@@ -202,7 +202,7 @@ TEST_CASE("gamma and beta may lie in .npy files beside the state") {
         "input: s.json: beta: b.npy: No such file or directory");
   write_file("s.json", R"({"beta": "d"})");
   CHECK(error_of([] { return read_state("s.json"); }) ==
-        "system: s.json: beta: d: is a directory, not a file");
+        "input: s.json: beta: d: is not a regular file");
 }
 
 TEST_CASE("A state written elsewhere still refers to the same .npy files") {

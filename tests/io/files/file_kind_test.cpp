@@ -47,6 +47,7 @@ TEST_CASE("What the program writes is told by how it begins") {
   CHECK(kind_of(cache_text()) == FileKind::cache);
   CHECK(kind_of(part_text()) == FileKind::part);
   CHECK(kind_of("\r\n\t " + part_text()) == FileKind::part);
+  CHECK(kind_of("\xEF\xBB\xBF" + state_text()) == FileKind::state);
   CHECK(kind_of("text") == FileKind::other);
   CHECK(kind_of("\n") == FileKind::other);
   CHECK(kind_of("[1, 2]") == FileKind::other);
