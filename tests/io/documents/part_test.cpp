@@ -48,11 +48,11 @@ TEST_CASE("A part of no values has null for its statistics") {
 
 TEST_CASE("No values have sums of 0") {
   const auto error = [](const std::string& sum, const std::string& sum_squares) {
-    const std::string text =
+    const std::string part =
         "{\"channels\": 2, \"count\": 0, \"mean\": null, \"var\": null, "
         "\"sum\": [\"0x0p0\", \"" +
         sum + "\"], \"sum_squares\": [\"0x0p0\", \"" + sum_squares + "\"]}";
-    return error_of([&] { return parse_part(text, "p.json"); });
+    return error_of([&] { return parse_part(part, "p.json"); });
   };
   CHECK(error("0x0p0", "0x0p0") == "nothing");
   CHECK(error("0x3p1", "0x9p2") ==

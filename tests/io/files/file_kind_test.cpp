@@ -79,7 +79,7 @@ TEST_CASE("JSON of other programs is nobody's, though it shares keys with ours")
 TEST_CASE("Long values, nested ones and strings in front of the key that tells are passed over") {
   const Directory directory;
   const std::string end = ", \"running_mean\": [";
-  for (const std::size_t length : {4070, 4080, 4090, 4096, 4100, 65536, 69632, 200000}) {
+  for (const std::size_t length : {4070U, 4080U, 4090U, 4096U, 4100U, 65536U, 69632U, 200000U}) {
     CAPTURE(length);
     const std::string digits(length, '1');
     CHECK(kind_of("{\"gamma\": [" + digits + "]" + end) == FileKind::state);
