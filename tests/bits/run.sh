@@ -32,7 +32,8 @@ mkdir -p "$build/aarch64/include"
 ln -sfn /usr/include/boost "$build/aarch64/include/boost"
 objects=()
 compile=()
-for source in "$root"/src/bn/*.cpp "$root"/src/bn/kernels/{baseline,select}.cpp "$here/digest.cpp"; do
+for source in "$root"/src/bn/{.,arrays,exact,passes,tiles}/*.cpp \
+  "$root"/src/bn/kernels/{baseline,select}.cpp "$here/digest.cpp"; do
   object=$build/aarch64/$(basename "$source" .cpp).o
   objects+=("$object")
   compile+=("$source" "$object")
