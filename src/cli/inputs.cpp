@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cli/error.hpp"
+#include "cli/layer.hpp"
 #include "io/arrays/array_sequence.hpp"
 #include "io/arrays/reader.hpp"
 #include "io/documents/part.hpp"
@@ -49,21 +50,9 @@ std::uint64_t size_of(const std::string& path) {
   return none ? 0 : size;
 }
 
-// The axis of the arrays: the flag's, or else the state's.
-struct AxisChoice {
-  std::optional<std::ptrdiff_t> flag;
-  const io::State* state;
-
-  [[nodiscard]] std::ptrdiff_t axis() const { return flag ? *flag : state->axis; }
-  [[nodiscard]] View view(const io::ArrayReader& array) const {
-    return array.view(axis(), flag ? "--axis" : "the axis of " + io::printable(state->path));
-  }
-};
-
 View checked_view(const io::ArrayReader& array, const AxisChoice& choice, ChannelCheck& check) {
   const View view = choice.view(array);
-  check(array.name(), view.channel, channels_text(array, choice.axis()),
-        choice.state != nullptr ? axis_hint(array, choice.axis(), choice.state->channels()) : "");
+  check(array.name(), view.channel, channels_text(array, choice.axis()), choice.hint(array));
   return view;
 }
 

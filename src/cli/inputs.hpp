@@ -32,9 +32,9 @@ void require_no_input(const std::string& output, const std::vector<std::string>&
 /// of `paths`: parts come first, and all that can be known of files without reading the data of an
 /// array - that they are there, sizes, shapes, channels - is checked before any data is read.
 /// Pipes, devices and standard input are opened when it is their turn: one process may write to
-/// several of them, one after the other. The axis of the arrays is that of
-/// the flag or else the state's; all inputs have as many channels as `state`, which may be null
-/// where there is a flag, and as each other. Throws io::Error.
+/// several of them, one after the other. The axis of the arrays is AxisChoice's; all inputs have as
+/// many channels as `state`, which may be null where there is a flag, and as each other. Throws
+/// io::Error.
 void for_each_input(const std::vector<std::string>& paths, std::optional<std::ptrdiff_t> axis_flag,
                     const io::State* state, Report& report,
                     const std::function<void(const Input&)>& use);

@@ -55,6 +55,14 @@ RunningStatistics trained_statistics(const io::State& state, std::size_t channel
 
 }  // namespace
 
+View AxisChoice::view(const io::ArrayReader& array) const {
+  return array.view(axis(), flag ? "--axis" : "the axis of " + io::printable(state->path));
+}
+
+std::string AxisChoice::hint(const io::ArrayReader& array) const {
+  return state != nullptr ? axis_hint(array, axis(), state->channels()) : "";
+}
+
 Mode effective_mode(const io::State& state, std::optional<Mode> flag) {
   if (flag) return *flag;
   if (state.mode) return *state.mode;
@@ -65,15 +73,14 @@ Layer layer_of_state(const io::State& state, const Overrides& overrides, const i
                      Report& report) {
   Layer layer;
   layer.mode = effective_mode(state, overrides.mode);
-  layer.axis = overrides.axis.value_or(state.axis);
+  const AxisChoice choice{overrides.axis, &state};
+  layer.axis = choice.axis();
   layer.eps = overrides.eps.value_or(state.eps);
   layer.momentum = state.momentum;
   if (overrides.momentum) layer.momentum.value = *overrides.momentum;
-  const std::string axis_name =
-      overrides.axis ? "--axis" : "the axis of " + io::printable(state.path);
-  const std::size_t channels = x.view(layer.axis, axis_name).channel;
-  state.require_channels(channels, x.name() + " has " + channels_text(x, layer.axis) +
-                                       axis_hint(x, layer.axis, state.channels()));
+  const std::size_t channels = choice.view(x).channel;
+  state.require_channels(channels,
+                         x.name() + " has " + channels_text(x, layer.axis) + choice.hint(x));
   layer.gamma = or_filled(state.gamma, channels, 1);
   layer.beta = or_filled(state.beta, channels, 0);
   if (!layer.train()) layer.running = trained_statistics(state, channels, layer.eps, report);

@@ -1,4 +1,4 @@
-// What forward and backward know of the layer.
+// What commands know of the layer: the state, with what flags put in its place.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +14,19 @@
 #include "io/documents/state.hpp"
 
 namespace bn::cli {
+
+/// The channel axis of arrays: the flag's, or else the state's, which may be null where there is a
+/// flag.
+struct AxisChoice {
+  std::optional<std::ptrdiff_t> flag;
+  const io::State* state;
+
+  [[nodiscard]] std::ptrdiff_t axis() const { return flag ? *flag : state->axis; }
+  /// Throws io::Error, which says whose axis it is, where the array does not have it.
+  [[nodiscard]] View view(const io::ArrayReader& array) const;
+  /// axis_hint() where there is a state that the channels could fit.
+  [[nodiscard]] std::string hint(const io::ArrayReader& array) const;
+};
 
 /// What flags put in the place of the state's keys for one run.
 struct Overrides {

@@ -173,8 +173,7 @@ void note_layer(const Layer& layer, Report& report) {
     line += momentum.value ? ", momentum " + text(*momentum.value) + " of the " +
                                  (running ? "old running value" : "batch's value")
                            : std::string(", momentum null (cumulative average)");
-    line += momentum.running_var_estimator == VarEstimator::biased ? ", running_var biased"
-                                                                   : ", running_var unbiased";
+    line += ", running_var " + std::string(name(momentum.running_var_estimator));
   }
   report.note(line);
 }
