@@ -26,5 +26,5 @@ grep -ho '^skipped: .*' "$build/Testing/Temporary/LastTest.log" || echo "nothing
 echo
 echo "the slowest of them:"
 sed -nE 's/.*Test +#[0-9]+: (.*[^ .]) \.+.* ([0-9.]+) sec$/\2 s  \1/p' "$build/tests.log" |
-  sort -rn | sed 5q
+  sort -rn | sed -n 1,5p  # reads all: sort must not die of a pipe that is closed
 exit $status

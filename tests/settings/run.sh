@@ -45,7 +45,7 @@ fail() {  # NAME: with what ctest printed of the tests that failed, and the end
   failures=$((failures + 1))
   report FAILED $((SECONDS - start)) "$1"
   {
-    sed -n '/\*\*\*/,/^ *Start /p' "$work/log" | head -n 200
+    sed -n '/\*\*\*/,/^ *Start /p' "$work/log" | sed -n 1,200p
     tail -n 25 "$work/log"
   } | sed 's/^/    | /'
 }
