@@ -161,7 +161,7 @@ Pool pool_inputs(const std::vector<std::string>& paths, std::optional<std::ptrdi
     try {
       *pool += input.sums;
     } catch (const std::invalid_argument&) {  // the channels agree already
-      throw io::input_error(input.name, "makes more than 2^64 values per channel");
+      throw io::input_error(input.name, "makes 2^64 or more values per channel");
     }
   });
   return {std::move(pool.value()), batches};

@@ -1,6 +1,7 @@
 #include "cli/presets.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <string_view>
 
@@ -44,4 +45,33 @@ TEST_CASE("Only PyTorch's momentum multiplies the batch's value") {
 TEST_CASE("Presets of frameworks that keep channels last have the axis -1") {
   for (const char* name : {"keras", "tf-layers", "flax"}) CHECK(preset(name).axis == -1);
   for (const char* name : {"cs231n", "pytorch", "onnx", "d2l"}) CHECK(preset(name).axis == 1);
+}
+
+TEST_CASE("Every preset is the table in README.md") {
+  struct Row {
+    std::string_view name;
+    double eps, momentum;
+    bool batch, unbiased;
+    int axis;
+    double mean, var;
+  };
+  const Row rows[] = {{"cs231n", 1e-5, 0.9, false, false, 1, 0, 0},
+                      {"pytorch", 1e-5, 0.1, true, true, 1, 0, 1},
+                      {"keras", 1e-3, 0.99, false, false, -1, 0, 1},
+                      {"tf-layers", 1e-3, 0.99, false, true, -1, 0, 1},
+                      {"flax", 1e-5, 0.99, false, false, -1, 0, 1},
+                      {"onnx", 1e-5, 0.9, false, false, 1, 0, 1},
+                      {"d2l", 1e-5, 0.9, false, false, 1, 0, 1}};
+  CHECK(std::size(rows) == presets().size());
+  for (const Row& row : rows) {
+    CAPTURE(row.name);
+    const Preset& p = preset(row.name);
+    CHECK(p.eps == row.eps);
+    CHECK(p.momentum == row.momentum);
+    CHECK((p.momentum_weights == MomentumWeights::batch) == row.batch);
+    CHECK((p.running_var_estimator == VarEstimator::unbiased) == row.unbiased);
+    CHECK(p.axis == row.axis);
+    CHECK(p.running_mean == row.mean);
+    CHECK(p.running_var == row.var);
+  }
 }

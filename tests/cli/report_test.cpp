@@ -1,5 +1,12 @@
 #include "cli/report.hpp"
 
+#include <fcntl.h>
+#include <stdlib.h>  // posix_openpt()
+
+#include <optional>
+
+#include "io/arrays/npy.hpp"
+#include "io/support.hpp"
 #include "support.hpp"
 
 using namespace bn;
@@ -31,6 +38,40 @@ std::string overflow_warning(std::size_t overflows) {
     report.warn_of_overflows(overflows, "y", "y.npy", Dtype::float16);
     report.finish(0);
   });
+}
+
+// An array of zeros that is a file.
+io::ArrayReader zeros(const std::vector<std::size_t>& shape, Order order = Order::c) {
+  const io::ArrayHeader header{Dtype::uint8, io::ByteOrder::little, order, shape};
+  io::test::write_file("x.npy",
+                       io::format_npy_header(header) + std::string(header.data_bytes(), '\0'));
+  return io::ArrayReader("x.npy");
+}
+
+std::string small_batch_warning(const std::vector<std::size_t>& shape) {
+  const io::test::Directory directory;
+  const io::ArrayReader x = zeros(shape);
+  return stderr_of([&] {
+    const RunOptions options;
+    Report report(options);
+    report.warn_of_small_batch(x, x.view(1));
+    report.finish(0);
+  });
+}
+
+// Whether a run with its standard error on a terminal would show progress; none where there is no
+// terminal to be had.
+std::optional<bool> shows_progress(const RunOptions& options) {
+  const io::Descriptor leader(::posix_openpt(O_RDWR | O_NOCTTY));
+  if (leader.get() < 0 || ::grantpt(leader.get()) != 0 || ::unlockpt(leader.get()) != 0) return {};
+  const io::Descriptor terminal(::open(::ptsname(leader.get()), O_RDWR | O_NOCTTY));
+  if (terminal.get() < 0) return {};
+  const io::Descriptor before(::dup(STDERR_FILENO));
+  ::dup2(terminal.get(), STDERR_FILENO);
+  Report report(options);
+  const bool shows = static_cast<bool>(report.execution().progress);
+  ::dup2(before.get(), STDERR_FILENO);
+  return shows;
 }
 
 }  // namespace
@@ -76,4 +117,48 @@ TEST_CASE("A run has the threads that were asked for, and no progress where nobo
     CHECK(execution.threads == 3);
     CHECK_FALSE(execution.progress);
   });
+}
+
+TEST_CASE("Progress shows on a terminal, unless --no-progress or --quiet says otherwise") {
+  RunOptions silent;
+  silent.progress = false;
+  RunOptions quiet;
+  quiet.quiet = true;
+  const std::optional<bool> shows = shows_progress({});
+  if (!shows) {
+    WARN("skipped: no pseudo-terminal to be had");
+    return;
+  }
+  CHECK(*shows);
+  CHECK(shows_progress(verbose()) == true);
+  CHECK(shows_progress(silent) == false);
+  CHECK(shows_progress(quiet) == false);
+}
+
+TEST_CASE("Batches of fewer than 8 values per channel are warned of") {
+  CHECK(small_batch_warning({7, 3}) ==
+        "bn: warning: x.npy: only 7 values per channel; the statistics of so small a batch say "
+        "little\n");
+  CHECK(small_batch_warning({1, 3, 7}).find("only 7 values") != std::string::npos);
+  CHECK(small_batch_warning({8, 3}).empty());
+  CHECK(small_batch_warning({9, 3}).empty());
+  CHECK(small_batch_warning({2, 3, 4}).empty());
+  CHECK(small_batch_warning({2, 0}).empty());
+}
+
+TEST_CASE("Verbose tells of every input its shape, order, view and bytes") {
+  const io::test::Directory directory;
+  const RunOptions options = verbose();
+  const std::string said = stderr_of([&] {
+    Report report(options);
+    report.note_input(zeros({2, 3, 5}), 1);
+    report.note_input(zeros({2, 3, 5}, Order::fortran), -1);
+    report.finish(7);
+  });
+  CHECK(
+      said.starts_with("bn: x.npy: (2, 3, 5) uint8, axis 1; view [outer, channel, inner] = "
+                       "[2, 3, 5], 10 values per channel\n"
+                       "bn: x.npy: (2, 3, 5) uint8, Fortran order, axis -1; view [outer, "
+                       "channel, inner] = [1, 5, 6], 6 values per channel\n"
+                       "bn: 60 bytes read, 7 bytes written, "));
 }

@@ -3,6 +3,7 @@
  *   SHIM_SHORT=N          reads and writes move at most N bytes at a time
  *   SHIM_TRUNCATE=PATH    cuts this file to half its size before the read numbered SHIM_AT (from 1)
  *   SHIM_GROW=PATH        appends a byte to it then
+ *   SHIM_REWRITE=PATH     changes its last byte then, and the time of its modification
  *   SHIM_PLANT=VICTIM     puts a symbolic link to VICTIM at the name of the first SHIM_AT files that are
  *                         about to be created with O_EXCL or named ".bn-...", just before
  *   SHIM_NO_TMPFILE=1     there are no files without a name
@@ -10,6 +11,7 @@
  *                         users; =2: nor by /proc
  *   SHIM_NO_THREADS=1     threads cannot be started
  *   SHIM_FALLOCATE=ERRNO  posix_fallocate fails with this error
+ *   SHIM_LOG=PATH         a letter is appended to this file for every fsync ("s") and thread ("t")
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -32,6 +34,13 @@ static long setting(const char* name) {
   return text ? atol(text) : 0;
 }
 
+static void log_letter(const char* letter) {
+  const char* path = getenv("SHIM_LOG");
+  if (!path) return;
+  int log = REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
+  if (log < 0 || REAL(write)(log, letter, 1) != 1 || close(log)) abort();
+}
+
 static size_t at_most(size_t size) {
   long limit = setting("SHIM_SHORT");
   return limit > 0 && size > (size_t)limit ? (size_t)limit : size;
@@ -41,12 +50,22 @@ static void before_read(int fd) {
   static atomic_long reads;
   const char* truncate_path = getenv("SHIM_TRUNCATE");
   const char* grow_path = getenv("SHIM_GROW");
-  const char* path = truncate_path ? truncate_path : grow_path;
+  const char* rewrite_path = getenv("SHIM_REWRITE");
+  const char* path = truncate_path ? truncate_path : grow_path ? grow_path : rewrite_path;
   struct stat target, mine;
   if (!path || stat(path, &target) || fstat(fd, &mine) || target.st_ino != mine.st_ino) return;
   if (atomic_fetch_add(&reads, 1) + 1 != setting("SHIM_AT")) return;
   if (truncate_path) {
     if (truncate(path, target.st_size / 2)) abort();
+  } else if (rewrite_path) {
+    // The clock of a file system may stand still between two writes.
+    struct timespec times[2] = {target.st_mtim, target.st_mtim};
+    times[1].tv_sec += 1;
+    char last;
+    int other = REAL(open)(path, O_RDWR);
+    if (other < 0 || REAL(pread)(other, &last, 1, target.st_size - 1) != 1) abort();
+    last ^= 1;
+    if (REAL(pwrite)(other, &last, 1, target.st_size - 1) != 1 || futimens(other, times) || close(other)) abort();
   } else {
     int other = REAL(open)(path, O_WRONLY | O_APPEND);
     if (other < 0 || REAL(write)(other, "x", 1) != 1 || close(other)) abort();
@@ -146,5 +165,11 @@ int posix_fallocate64(int fd, off64_t offset, off64_t size) {
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*work)(void*), void* argument) {
   if (setting("SHIM_NO_THREADS")) return EAGAIN;
+  log_letter("t");
   return REAL(pthread_create)(thread, attributes, work, argument);
+}
+
+int fsync(int fd) {
+  log_letter("s");
+  return REAL(fsync)(fd);
 }

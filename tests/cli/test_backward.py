@@ -62,8 +62,9 @@ class BackwardTest(CommandTest):
                     self.save("x.npy", x)
                     if what == "shape":
                         self.save("dy.npy", self.dy[:, :, :3])
-                    self.fails(BAD_INPUT, "backward", "dy.npy", "--x", "x.npy", "--cache", "cache.json",
-                               "--dx", "new.npy", mentions=["x.npy", "cache.json"])
+                    for output in ("new.npy", "-"):  # nothing leaves through a pipe either
+                        self.fails(BAD_INPUT, "backward", "dy.npy", "--x", "x.npy", "--cache", "cache.json",
+                                   "--dx", output, mentions=["x.npy", "cache.json"])
                     self.save("dy.npy", self.dy)
 
     def test_backward_writes_just_what_it_is_asked_for(self):

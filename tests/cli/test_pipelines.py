@@ -43,6 +43,22 @@ class PipelinesTest(BnTest):
             self.fails(USAGE, "init", "--channels", 2, "--num-batches-tracked=" + n, "-o", "new.json",
                        mentions=["--num-batches-tracked", n])
 
+    def test_case_92_a_state_counts_to_2_to_the_53_and_no_further(self):
+        self.save("x.npy", self.random.normal(0, 1, (8, 3)))
+        forward = ["forward", "x.npy", "--state", "state.json", "-o", "y.npy"]
+        most = 2 ** 53
+        self.state(**dict(STATE, num_batches_tracked=most - 1))
+        self.silent(*forward)
+        self.assertEqual(self.json("state.json")["num_batches_tracked"], most)
+        os.unlink(self.path("y.npy"))
+        self.fails(BAD_INPUT, *forward, mentions="state.json: num_batches_tracked has reached 2^53; set it back")
+        self.silent(*forward, "--mode", "test")
+        self.silent(*forward, "--no-update")
+        self.silent("calibrate", "x.npy", "--state", "state.json")
+        self.assertEqual(self.json("state.json")["num_batches_tracked"], most)
+        self.state(**dict(STATE, num_batches_tracked=most + 1))
+        self.fails(BAD_INPUT, *forward, "--mode", "test", mentions="state.json: num_batches_tracked is ")
+
     def test_case_100_no_values_have_sums_of_0(self):
         part = {"channels": 1, "count": 0, "mean": None, "var": None, "sum": ["0x0p0"], "sum_squares": ["0x0p0"]}
         self.write("part.json", json.dumps(part))

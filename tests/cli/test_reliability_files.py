@@ -324,6 +324,45 @@ class ChangingInputTest(FilesTest):
     def test_case_67_an_input_that_grows_while_it_is_read_is_an_error(self):
         self.run_while("SHIM_GROW", lambda: self.save("x.npy", self.x))
 
+    def test_case_67_any_input_that_is_rewritten_while_it_is_read_is_an_error(self):
+        """Its size stays, its time does not; a command that has opened it anew since may take it."""
+        self.silent("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--no-update", "--cache", "cache.json")
+        self.save("gamma.npy", np.ones(3))
+        backward = ["backward", "dy.npy", "--x", "x.npy", "--dx", "new.npy"]
+        for command, name in ((["forward", "x.npy", "--state", "state.json", "-o", "new.npy", "--no-update"], "x.npy"),
+                              (["forward", "x.npy", "--state", "state.json", "-o", "new.npy", "--mode", "test"], "x.npy"),
+                              ([*backward, "--state", "state.json"], "dy.npy"), ([*backward, "--state", "state.json"], "x.npy"),
+                              ([*backward, "--cache", "cache.json"], "dy.npy"),
+                              (["stats", "dy.npy", "x.npy", "-o", "new.json"], "dy.npy"),
+                              (["stats", "dy.npy", "x.npy", "-o", "new.json"], "x.npy"),
+                              (["calibrate", "dy.npy", "x.npy", "--state", "state.json"], "x.npy"),
+                              (["init", "--gamma", "gamma.npy", "-o", "new.json"], "gamma.npy")):
+            with self.subTest(command=command, name=name):
+                refused = 0
+                old = self.read(name)
+                for at in range(1, 20):
+                    before = self.snapshot()
+                    run = self.bn(*command, env=self.preload(SHIM_REWRITE=self.path(name), SHIM_AT=at))
+                    if self.read(name) == old:
+                        self.assertEqual(run.returncode, DONE, run.stderr)
+                        break
+                    self.write(name, old)
+                    if run.returncode == DONE:
+                        self.remove_new()
+                        continue
+                    refused += 1
+                    self.assertEqual(run.returncode, SYSTEM)
+                    self.assertEqual(run.stderr, "bn: %s: was changed while it was read; run again when nothing writes to it\n" % name)
+                    self.assertEqual(self.snapshot(), before)
+                self.remove_new()
+                self.assertGreaterEqual(refused, 1)
+
+    def remove_new(self):
+        for name in ("new.npy", "new.json"):
+            if self.exists(name):
+                os.unlink(self.path(name))
+        self.write("state.json", self.old_state)
+
     def run_while(self, event, make):
         """The event at every read of x, forward and backward, small and of several megabytes."""
         for shape in ((16, 3, 5), (40, 3, 100, 100)):
