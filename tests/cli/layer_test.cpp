@@ -168,6 +168,15 @@ TEST_CASE("Running statistics that were never updated are warned of") {
   }
   state.num_batches_tracked = 1;
   CHECK(layer_of(state).warnings.find("never") == std::string::npos);
+  // Nor where somebody gave them: one mean or one variance that is not where all start.
+  state.num_batches_tracked = 0;
+  state.running_mean = {0, 0, 0.5};
+  CHECK(layer_of(state).warnings.empty());
+  state.running_mean = {0, 0, 0};
+  for (const Numbers& var : {Numbers{1, 1, 2}, Numbers{1, 0, 1}}) {
+    state.running_var = var;
+    CHECK(layer_of(state).warnings.find("never") == std::string::npos);
+  }
 }
 
 TEST_CASE("Running variances below a hundredth of eps are warned of") {

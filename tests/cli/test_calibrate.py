@@ -115,6 +115,23 @@ class CalibrateTest(BnTest):
         self.fails(BAD_INPUT, "calibrate", "--state", "state.json", "--average-batches", "x0.npy", "x1.npy",
                    mentions="x0.npy")
 
+    def test_two_values_per_channel_have_one_and_a_single_value_has_the_biased_variance_0(self):
+        self.state(**dict(self.STATE, running_var_estimator="unbiased"))
+        self.save("x0.npy", np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 7.0]]))
+        self.silent("calibrate", "--state", "state.json", "x0.npy")
+        self.check([2.0, 2.0, 5.0], [2.0, 0.0, 8.0])
+        self.state(**self.STATE)
+        self.save("x0.npy", np.array([[1.0, 2.0, 3.0]]))
+        self.silent("calibrate", "--state", "state.json", "x0.npy")
+        self.check([1.0, 2.0, 3.0], [0.0] * 3)
+
+    def test_a_variance_beyond_double_is_refused_by_the_name_of_its_input(self):
+        self.state(**self.STATE)
+        self.save("x1.npy", np.array([[1e308] * 3, [-1e308] * 3]))
+        for more, name in (([], "all inputs together"), (["--average-batches"], "x1.npy")):
+            self.fails(BAD_INPUT, "calibrate", "--state", "state.json", *self.files, *more,
+                       mentions="bn: %s: var" % name)
+
     def test_a_nan_leaves_the_state_untouched(self):
         self.state(**self.STATE)
         self.batches[1][0, 0, 0] = np.nan

@@ -86,6 +86,18 @@ class ForwardTest(CommandTest):
         self.silent("forward", "x.npy", "--state", "state.json", "-o", "y.npy")
         self.assertEqual(self.read("state.json"), new)
 
+    def test_state_out_in_test_mode_is_refused_whoever_says_the_mode(self):
+        for mode, more in (("train", ["--mode", "test"]), ("test", [])):
+            self.state(**dict(STATE, mode=mode))
+            self.fails(USAGE, "forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--state-out", "new.json",
+                       *more, mentions="--state-out: test mode updates no state")
+        self.silent("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--state-out", "new.json", "--mode", "train")
+
+    def test_state_out_of_an_empty_batch_is_a_copy_of_the_state(self):
+        self.save("x.npy", np.zeros((0, 3)))
+        self.ok("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--state-out", "new.json")
+        self.assertEqual(self.json("new.json"), STATE)
+
     def test_state_out_replaces_an_existing_file(self):
         self.state("new.json", eps=2.0)
         self.silent("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--state-out", "new.json")
@@ -238,6 +250,17 @@ class WarningsTest(CommandTest):
 
     def test_a_pytorch_momentum_with_the_other_convention_is_questioned(self):
         self.check_warning(["momentum"], dict(STATE, momentum=0.1))
+
+    def test_a_momentum_below_a_half_is_questioned_where_it_multiplies_the_old_value(self):
+        for momentum, weights, questioned in ((np.nextafter(0.5, 0), "running", True), (0.5, "running", False),
+                                              (0.1, "batch", False), (None, "running", False), (0.0, "running", True)):
+            self.state(**dict(STATE, momentum=momentum, momentum_weights=weights))
+            run = self.ok("forward", "x.npy", "--state", "state.json", "-o", "y.npy")
+            self.assertEqual("bn: warning: momentum " in run.stderr, questioned, run.stderr)
+            self.assertEqual(run.stderr != "", questioned)
+            # Where nothing is updated it does not matter.
+            for more in (["--no-update"], ["--mode", "test"]):
+                self.silent("forward", "x.npy", "--state", "state.json", "-o", "y.npy", *more)
 
     def test_test_mode_with_statistics_that_were_never_updated_is_questioned(self):
         for var in (0.0, 1.0):

@@ -200,6 +200,16 @@ class SurroundingsTest(BnTest):
             process.stdin.write(data[:len(data) // 2])
             process.stdin.flush()
             runs.append((process, leader))
+        # Of a run that has something to say at the end, and of one that fails.
+        self.state("warns.json", mode="test", running_mean=[0.0] * 3, running_var=[1.0] * 3)
+        others = []
+        for state, end in (("warns.json", len(data)), ("state.json", -1)):
+            leader, follower = self.terminal_ends()
+            process = subprocess.Popen([BN, "forward", "-", "--state", state, "--mode", "test", "-o", "other.npy"],
+                                       stdin=subprocess.PIPE, stderr=follower, cwd=self.dir)
+            process.stdin.write(data[:len(data) // 2])
+            process.stdin.flush()
+            others.append((process, leader, data[len(data) // 2:end]))
         time.sleep(1.3)  # nothing shows within the first second
         for process, leader in runs:
             process.communicate(data[len(data) // 2:])
@@ -211,6 +221,16 @@ class SurroundingsTest(BnTest):
             *_, line, blank, end = said.split("\r")
             self.assertEqual((blank.strip(" "), end), ("", ""), said)
             self.assertGreaterEqual(len(blank), len(line.rstrip()))
+        for (process, leader, rest), code, mention in zip(others, (DONE, BAD_INPUT),
+                                                          ("never updated", "standard input: ends early")):
+            process.communicate(rest)
+            self.assertEqual(process.returncode, code)
+            # It is wiped out before anything else is said.
+            said = self.shown(leader, end=b"\n")
+            *_, blank, last, end = said.split("\r")
+            self.assertEqual((blank.strip(" "), end), ("", "\n"), said)
+            self.assertGreater(len(blank), 10)
+            self.assertIn(mention, last)
 
     def test_case_101_an_array_is_not_written_to_a_terminal(self):
         forward = ["forward", "x.npy", "--state", "state.json", "-o"]
