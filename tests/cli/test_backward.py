@@ -1,5 +1,6 @@
 """What bn backward and each of its flags do, on the real program."""
 
+import itertools
 import os
 
 import numpy as np
@@ -131,6 +132,36 @@ class BackwardTest(CommandTest):
             self.fails(USAGE, "backward", "dy.npy", "--x", "x.npy", "--dx", "n.npy", "--cache", "cache.json",
                        flag, value, mentions=[flag, "cache"])
 
+    def test_verbose_names_where_the_statistics_come_from(self):
+        self.cache("--eps", "0.25")
+        backward = ["backward", "dy.npy", "--x", "x.npy", "--verbose", "--dbeta", "dbeta.npy"]
+        for source, line, written in ((["--cache", "cache.json"], "mode train, eps 0.25, statistics from the cache", 0),
+                                      (["--state", "state.json"], "mode train, eps 1e-05, statistics of x", 0),
+                                      (["--state", "state.json", "--mode", "test"], "mode test, eps 1e-05", 0),
+                                      (["--state", "state.json", "--dx", "dx.npy"], "mode train, eps 1e-05, statistics of x", 480)):
+            lines = self.ok(*backward, *source).lines()
+            view = "(5, 3, 4) float64, axis 1; view [outer, channel, inner] = [5, 3, 4], 20 values per channel"
+            self.assertEqual(lines[:3], ["bn: x.npy: " + view, "bn: dy.npy: " + view, "bn: " + line])
+            self.assertTrue(lines[3].startswith("bn: 960 bytes read, %d bytes written, " % written), lines)
+
+    def test_small_batches_and_overflows_are_warned_of(self):
+        self.save("x.npy", self.x[:, :, 0])
+        self.save("dy.npy", self.dy[:, :, 0] * 1e6)
+        backward = ["backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy"]
+        small = "bn: warning: x.npy: only 5 values per channel; the statistics of so small a batch say little"
+        self.assertEqual(self.ok(*backward).lines(), [small])
+        self.silent(*backward, "--mode", "test")
+        lines = self.ok(*backward, "--dtype", "float16").lines()
+        infinite = int(np.isinf(self.load("dx.npy")).sum())
+        self.assertGreater(infinite, 1)
+        self.assertEqual(lines, [small, "bn: warning: dx.npy: %d values of dx are beyond the range of float16 and became "
+                                        "infinite" % infinite])
+        self.save("x.npy", np.zeros((0, 3)))
+        self.save("dy.npy", np.zeros((0, 3)))
+        for mode in ("train", "test"):
+            self.assertEqual(self.ok(*backward, "--mode", mode).lines(),
+                             ["bn: warning: x.npy: an empty batch, (0, 3); its gradients are zero"])
+
     def test_a_damaged_cache_is_refused(self):
         self.cache()
         good = self.read("cache.json")
@@ -170,8 +201,10 @@ class PipesTest(CommandTest):
             self.assertEqual(run.stdout, want)
 
     def test_two_outputs_on_standard_output_are_refused(self):
-        self.fails(USAGE, "backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--dx", "-",
-                   "--dgamma", "-", mentions="standard output")
+        for outputs in itertools.combinations(("--dx", "--dgamma", "--dbeta"), 2):
+            words = [word for flag in outputs for word in (flag, "-")]
+            self.fails(USAGE, "backward", "dy.npy", "--x", "x.npy", "--state", "state.json", *words,
+                       mentions="- is given 2 times for standard output")
 
 
 if __name__ == "__main__":

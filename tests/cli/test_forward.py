@@ -188,6 +188,20 @@ class ForwardTest(CommandTest):
             self.assertIn(what, run.stderr)
         self.assertEqual(self.read("y.npy"), quiet)
 
+    def test_verbose_names_the_rule_of_the_running_statistics(self):
+        forward = ["forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--verbose"]
+        for keys, line in (({}, "mode train, eps 1e-05, momentum 0.9 of the old running value, running_var biased"),
+                           ({"momentum_weights": "batch", "running_var_estimator": "unbiased"},
+                            "mode train, eps 1e-05, momentum 0.9 of the batch's value, running_var unbiased"),
+                           ({"momentum": None}, "mode train, eps 1e-05, momentum null (cumulative average), running_var biased"),
+                           ({"mode": "test", "eps": 0.5}, "mode test, eps 0.5")):
+            self.state(**dict(STATE, **keys))
+            run = self.ok(*forward)
+            self.assertEqual(run.lines()[:2], [
+                "bn: x.npy: (5, 3, 4) float64, axis 1; view [outer, channel, inner] = [5, 3, 4], 20 values per channel",
+                "bn: " + line])
+            self.assertTrue(run.lines()[2].startswith("bn: 480 bytes read, 480 bytes written, "), run.stderr)
+
     def test_test_mode_without_running_statistics_says_how_to_get_them(self):
         self.state(mode="test")
         message = self.fails(BAD_INPUT, "forward", "x.npy", "--state", "state.json", "-o", "y.npy",

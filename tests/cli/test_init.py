@@ -76,6 +76,26 @@ class InitTest(CommandTest):
         self.fails(BAD_INPUT, "init", "--running-var", "negative.npy", "-o", "new.json",
                    mentions="negative.npy")
 
+    def test_every_array_goes_to_its_own_key(self):
+        flags = ("--gamma", "--beta", "--running-mean", "--running-var")
+        values = {flag: self.random.random(3) for flag in flags}
+        words = ["init", "-o", "new.json"]
+        for flag in flags:
+            self.save(flag[2:] + ".npy", values[flag])
+            words += [flag, flag[2:] + ".npy"]
+        self.silent(*words)
+        state = self.json("new.json")
+        for flag in flags:
+            self.assertEqual(state[flag[2:].replace("-", "_")], values[flag].tolist())
+
+    def test_verbose_says_how_many_channels(self):
+        run = self.ok("init", "--channels", 3, "-o", "new.json", "--verbose")
+        self.assertEqual(run.lines()[0], "bn: new.json: 3 channels")
+
+    def test_the_help_shows_what_a_preset_sets(self):
+        self.assertIn("  tf-layers  eps 0.001  momentum 0.99 running  unbiased  axis -1  running_var 1\n",
+                      self.silent("init", "--help").stdout.decode())
+
     def test_init_writes_a_state_that_forward_takes(self):
         self.silent("init", "--channels", 3, "-o", "new.json")
         self.silent("forward", "x.npy", "--state", "new.json", "-o", "y.npy")

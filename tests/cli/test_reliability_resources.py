@@ -63,6 +63,13 @@ class ResourcesTest(BnTest):
         self.write("state.json", '{"mode": "train", "gamma": [%s]}' % ", ".join(["1.5"] * 4000000))
         self.fails(SYSTEM, *self.FORWARD, mentions="memory", limits=[(resource.RLIMIT_AS, 64 << 20)])
 
+    def test_case_78_memory_that_suffices_for_the_values_but_not_for_their_text_is_an_error_of_the_system(self):
+        self.need_no_sanitizer("it reserves terabytes of address space")
+        # The values of a million channels are 32 MB, and their text 20 MB in a buffer that doubles.
+        for megabytes in (56, 64):
+            self.fails(SYSTEM, "init", "--channels", 10 ** 6, "-o", "new.json", mentions="out of memory",
+                       limits=[(resource.RLIMIT_AS, megabytes << 20)])
+
     def test_case_79_when_threads_cannot_start_fewer_do_the_work(self):
         self.use((64, 3, 100, 100))
         for threads in ("1", "2", "8"):
