@@ -62,13 +62,13 @@ TEST_CASE("All inputs are pooled, parts first, and those with values are counted
   write_file("empty.npy", ones({0, 1}));
   write_file("part.json", zeros_part(5));
   write_file("empty.json", zeros_part(0));
-  const auto [pool, said] = pooled({"empty.npy", "a.npy", "empty.json", "part.json"});
+  const auto [pool, said] = pooled({"empty.npy", "a.npy", "part.json", "empty.json"});
   CHECK(pool.batches == 3);
   CHECK(pool.sums.count == 15);
   CHECK(pool.sums.sum == std::vector<Dyadic>{Dyadic(10.0)});
   CHECK(said.find("warning: empty.npy: an empty array, (0, 1)\n") != std::string::npos);
-  CHECK(said.find("empty.json: statistics of 0 values per channel, 1 channels\n"
-                  "bn: part.json: statistics of 5 values per channel, 1 channels\n"
+  CHECK(said.find("part.json: statistics of 5 values per channel, 1 channels\n"
+                  "bn: empty.json: statistics of 0 values per channel, 1 channels\n"
                   "bn: empty.npy: (0, 1) uint8") != std::string::npos);
   CHECK(said.find("bn: a.npy, array 2: (4, 1) uint8") != std::string::npos);
   CHECK(said.find("bn: 10 bytes read, 0 bytes written") != std::string::npos);
