@@ -55,8 +55,11 @@ class BackwardTest(CommandTest):
         one_bit = self.x.copy()
         one_bit[4, 2, 3] = np.nextafter(one_bit[4, 2, 3], 9)
         for mode in ("train", "test"):
-            for what, x in (("rows swapped", swapped), ("one bit", one_bit), ("dtype", self.x.astype("float32")),
-                            ("shape", self.x[:, :, :3]), ("zeros", 0 * self.x)):
+            others = "its values are others"
+            for what, x, why in (("rows swapped", swapped, others), ("one bit", one_bit, others), ("zeros", 0 * self.x, others),
+                                 ("dtype", self.x.astype("float32"), "its dtype is float32, not float64"),
+                                 ("shape", self.x[:, :, :3], "its shape is (5, 3, 3), not (5, 3, 4)"),
+                                 ("another order", np.asfortranarray(one_bit), others)):
                 with self.subTest(what=what, mode=mode):
                     self.save("x.npy", self.x)
                     self.cache("--mode", mode)
@@ -65,7 +68,8 @@ class BackwardTest(CommandTest):
                         self.save("dy.npy", self.dy[:, :, :3])
                     for output in ("new.npy", "-"):  # nothing leaves through a pipe either
                         self.fails(BAD_INPUT, "backward", "dy.npy", "--x", "x.npy", "--cache", "cache.json",
-                                   "--dx", output, mentions=["x.npy", "cache.json"])
+                                   "--dx", output, mentions="bn: x.npy: not the x of the forward pass that wrote "
+                                   "cache.json: " + why)
                     self.save("dy.npy", self.dy)
 
     def test_backward_writes_just_what_it_is_asked_for(self):
