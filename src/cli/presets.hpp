@@ -17,7 +17,6 @@ struct Preset {
   int axis;
   double running_mean;  ///< initial value, every channel
   double running_var;   ///< initial value, every channel
-  std::string_view about;
 };
 
 /// All presets; the first one is the default.

@@ -30,7 +30,6 @@ TEST_CASE("Presets have names of their own and values that flags would accept") 
     CHECK(p.eps > 0);
     CHECK((p.momentum >= 0 && p.momentum <= 1));
     CHECK(p.running_var >= 0);
-    CHECK_FALSE(p.about.empty());
   }
 }
 
