@@ -93,6 +93,14 @@ class ForwardTest(CommandTest):
                        *more, mentions="--state-out: test mode updates no state")
         self.silent("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--state-out", "new.json", "--mode", "train")
 
+    def test_an_unbiased_variance_beyond_double_updates_no_state(self):
+        # The biased one is 1.69e308, which is none too many.
+        self.save("x.npy", np.array([[1.3e154], [-1.3e154]]))
+        self.state(mode="train", running_mean=[0.0], running_var=[1.0], running_var_estimator="unbiased")
+        for more in ([], ["--state-out", "new.json"]):
+            self.fails(BAD_INPUT, "forward", "x.npy", "--state", "state.json", "-o", "y.npy", *more, mentions="bn: x.npy: var")
+        self.fails(BAD_INPUT, "calibrate", "x.npy", "--state", "state.json", mentions="bn: all inputs together: var")
+
     def test_state_out_of_an_empty_batch_is_a_copy_of_the_state(self):
         self.save("x.npy", np.zeros((0, 3)))
         self.ok("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--state-out", "new.json")

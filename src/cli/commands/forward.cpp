@@ -142,13 +142,9 @@ void commit(const Layer& layer, const io::ArrayReader& x, const ForwardResult& r
             io::Transaction& transaction) {
   const View view = x.view(layer.axis);
   if (state_update && view.size() != 0) {
-    try {
-      state_update->commit(view.channel, [&](RunningStatistics& running) {
-        update(running, result.statistics, layer.momentum);
-      });
-    } catch (const bn::Error& error) {
-      throw explain(error, x, nullptr, layer.axis);
-    }
+    state_update->commit(view.channel, [&](RunningStatistics& running) {
+      update(running, result.statistics, layer.momentum);
+    });
   } else if (state_update && request.state_out) {
     state_update->commit(view.channel, [](RunningStatistics&) {});  // a copy of the state
   } else {

@@ -105,6 +105,11 @@ TEST_CASE("A flag has one value, a toggle none") {
   CHECK(error({"first", "--force=yes"}) == "usage: --force takes no value");
 }
 
+TEST_CASE("What CLI11 itself refuses is an error of usage") {
+  CHECK(error({"--version=abc"}).starts_with("usage: "));
+  CHECK(error({"--version=abc"}).find("--version") != std::string::npos);
+}
+
 TEST_CASE("An empty value never takes the next word with it") {
   const std::string eps = "usage: --eps is given an empty value, but needs NUMBER";
   const std::string output = "usage: -o is given an empty value, but needs Y";
