@@ -26,7 +26,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDENS = os.path.join(os.path.dirname(HERE), "goldens")
 
 # Exit codes.
-DONE, DIFFERS, USAGE, BAD_INPUT, SYSTEM = 0, 1, 2, 3, 4
+DONE, DIFFERS, USAGE, BAD_INPUT, SYSTEM, BUG = 0, 1, 2, 3, 4, 70
 
 # A user without processes: a limit on their number would count those of somebody's daemon, too.
 NOBODY = 10000 + os.getpid() % 50000

@@ -11,6 +11,7 @@
  *                         users; =2: nor by /proc
  *   SHIM_NO_THREADS=1     threads cannot be started
  *   SHIM_FALLOCATE=ERRNO  posix_fallocate fails with this error
+ *   SHIM_NO_STRERROR=1    the C library breaks its promise to have a text for every error
  *   SHIM_LOG=PATH         a letter is appended to this file for every fsync ("s") and thread ("t")
  */
 #define _GNU_SOURCE
@@ -172,4 +173,10 @@ int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*
 int fsync(int fd) {
   log_letter("s");
   return REAL(fsync)(fd);
+}
+
+char* strerror(int error) { return setting("SHIM_NO_STRERROR") ? NULL : REAL(strerror)(error); }
+
+char* strerror_r(int error, char* buffer, size_t size) {
+  return setting("SHIM_NO_STRERROR") ? NULL : REAL(strerror_r)(error, buffer, size);
 }

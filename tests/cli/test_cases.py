@@ -36,8 +36,9 @@ class CasesTest(unittest.TestCase):
 
     def test_the_exit_codes_are_those_that_the_tests_expect(self):
         codes = listed()[0]
-        self.assertEqual([codes[name] for name in ("done", "differs", "usage", "input", "system")],
-                         [harness.DONE, harness.DIFFERS, harness.USAGE, harness.BAD_INPUT, harness.SYSTEM])
+        self.assertEqual([codes[name] for name in ("done", "differs", "usage", "input", "system", "bug")],
+                         [harness.DONE, harness.DIFFERS, harness.USAGE, harness.BAD_INPUT, harness.SYSTEM,
+                          harness.BUG])
 
 
 if __name__ == "__main__":

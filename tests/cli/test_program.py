@@ -3,7 +3,7 @@
 import numpy as np
 
 from commands import CommandTest
-from harness import BAD_INPUT, USAGE, main, saved
+from harness import BAD_INPUT, BUG, USAGE, main, saved
 
 
 class HelpTest(CommandTest):
@@ -26,6 +26,10 @@ class HelpTest(CommandTest):
 
     def test_version_prints_one_line(self):
         self.assertRegex(self.silent("--version").stdout.decode(), r"\Abn \d+\.\d+\.\d+\n\Z")
+
+    def test_what_cannot_happen_is_called_a_bug(self):
+        # An exception of the standard library's that nobody foresees: a string made of a null pointer.
+        self.fails(BUG, "stats", "missing.npy", env=self.preload(SHIM_NO_STRERROR=1), mentions="bn: this is a bug in bn: ")
 
     def test_no_command_at_all_is_a_usage_error(self):
         self.fails(USAGE, mentions="--help")
