@@ -8,9 +8,7 @@
 #include <map>
 #include <new>
 #include <span>
-#include <stdexcept>
 #include <string>
-#include <system_error>
 #include <variant>
 
 #include "cli/error.hpp"
@@ -111,10 +109,6 @@ int run_program(int argc, char** argv) {
     return fail(error.what(), exit_code(error.kind()));
   } catch (const std::bad_alloc&) {
     return fail("out of memory", kSystem);
-  } catch (const std::length_error&) {  // more elements than any memory can hold
-    return fail("out of memory", kSystem);
-  } catch (const std::system_error& error) {
-    return fail(io::printable(error.what()), kSystem);
   } catch (const std::exception& error) {
     return fail(std::string("this is a bug in bn: ") + io::printable(error.what()), kBug);
   }

@@ -112,10 +112,12 @@ class PipelinesTest(BnTest):
         self.write("magic.npy", "a text")
         self.write("part_2.json", self.read("part.json").replace(b'"count": 17', b'"count": 18'))
         self.write("second.npy", saved(self.x[0]) + saved(np.ones((4, 5))))
+        os.mkdir(self.path("folder"))
         for bad, code, mention in (("channels.npy", BAD_INPUT, "5 channels"), ("rank.npy", BAD_INPUT, "(3,)"),
                                    ("cut.npy", BAD_INPUT, "cut short"), ("magic.npy", BAD_INPUT, "magic.npy"),
                                    ("part_2.json", BAD_INPUT, "part_2.json"), ("missing.npy", SYSTEM, "missing.npy"),
-                                   ("second.npy", BAD_INPUT, "second.npy, array 2")):
+                                   ("second.npy", BAD_INPUT, "second.npy, array 2"),
+                                   ("folder", SYSTEM, "folder: is a directory")):
             for command in (["stats", "-o", "new.json"], ["calibrate", "--state", "state.json"]):
                 self.fails(code, *command, "bad_data.npy", "x0.npy", bad, mentions=mention)
                 # Neither a FIFO nor standard input is waited for.
