@@ -144,6 +144,18 @@ class ProtectionTest(CommandTest):
                     "%s.npy (%s of --state %s) and %s %s are the same file" % (key, key, state, flags[-1], path)))
         self.ok(*forward, "-o", "x.npy")  # the input is no part of the state
 
+    def test_case_91_nothing_replaces_the_state_or_the_cache_in_use(self):
+        backward = ("backward", "dy.npy", "--x", "x.npy")
+        for command, used, flags in (
+                (self.FORWARD, "--state state.json", ("-o",)), ((*self.FORWARD, "--mode", "test"), "--state state.json", ("-o",)),
+                ((*self.FORWARD, "--no-update"), "--state state.json", ("-o",)),
+                (self.FORWARD, "--state state.json", ("-o", "z.npy", "--cache")),
+                (self.FORWARD, "--state state.json", ("-o", "z.npy", "--state-out")),
+                *((self.BACKWARD, "--state state.json", (flag,)) for flag in ("--dx", "--dgamma", "--dbeta")),
+                *(((*backward, "--cache", "cache.json"), "--cache cache.json", (flag,)) for flag in ("--dx", "--dgamma", "--dbeta"))):
+            for force in ([], ["--force"]):
+                self.fails(USAGE, *command, *force, *flags, used.split()[1], mentions=(used + " and ", "are the same file"))
+
     def test_case_98_a_file_of_the_wrong_kind_is_named_by_its_kind(self):
         readers = {
             ARRAY: (("forward", "FILE", "--state", "state.json", "-o", "z"), ("init", "--gamma", "FILE", "-o", "z"),
