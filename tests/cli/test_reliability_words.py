@@ -203,10 +203,13 @@ class SurroundingsTest(BnTest):
         # Of a run that has something to say at the end, and of one that fails.
         self.state("warns.json", mode="test", running_mean=[0.0] * 3, running_var=[1.0] * 3)
         others = []
-        for state, end in (("warns.json", len(data)), ("state.json", -1)):
+        forward = ["forward", "-", "-o", "other.npy", "--mode", "test", "--state"]
+        # All inputs count, those before this one, too, and those behind it that are files.
+        for command, end in (([*forward, "warns.json"], len(data)), ([*forward, "state.json"], -1),
+                             (["stats", "x.npy", "-"], len(data)), (["stats", "-", "x.npy", "x.npy"], len(data))):
             leader, follower = self.terminal_ends()
-            process = subprocess.Popen([BN, "forward", "-", "--state", state, "--mode", "test", "-o", "other.npy"],
-                                       stdin=subprocess.PIPE, stderr=follower, cwd=self.dir)
+            process = subprocess.Popen([BN, *command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=follower,
+                                       cwd=self.dir)
             process.stdin.write(data[:len(data) // 2])
             process.stdin.flush()
             others.append((process, leader, data[len(data) // 2:end]))
@@ -231,6 +234,10 @@ class SurroundingsTest(BnTest):
             self.assertEqual((blank.strip(" "), end), ("", "\n"), said)
             self.assertGreater(len(blank), 10)
             self.assertIn(mention, last)
+        for process, leader, rest in others[2:]:
+            process.communicate(rest)
+            self.assertEqual(process.returncode, DONE)
+            self.assertRegex(self.shown(leader, end=b" \r"), r"^\rbn: \d MB of 3 MB, ")
 
     def test_case_101_an_array_is_not_written_to_a_terminal(self):
         forward = ["forward", "x.npy", "--state", "state.json", "-o"]
