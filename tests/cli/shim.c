@@ -4,6 +4,8 @@
  *   SHIM_TRUNCATE=PATH    cuts this file to half its size before the read numbered SHIM_AT (from 1)
  *   SHIM_GROW=PATH        appends a byte to it then
  *   SHIM_REWRITE=PATH     changes its last byte then, and the time of its modification
+ *   SHIM_LOG=PATH         a letter is appended to this file for every fsync ("s") and thread ("t")
+ *   SHIM_NO_STRERROR=1    the C library breaks its promise to have a text for every error
  *   SHIM_PLANT=VICTIM     puts a symbolic link to VICTIM at the name of the first SHIM_AT files that are
  *                         about to be created with O_EXCL or named ".bn-...", just before
  *   SHIM_NO_TMPFILE=1     there are no files without a name
@@ -11,8 +13,6 @@
  *                         users; =2: nor by /proc
  *   SHIM_NO_THREADS=1     threads cannot be started
  *   SHIM_FALLOCATE=ERRNO  posix_fallocate fails with this error
- *   SHIM_NO_STRERROR=1    the C library breaks its promise to have a text for every error
- *   SHIM_LOG=PATH         a letter is appended to this file for every fsync ("s") and thread ("t")
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
