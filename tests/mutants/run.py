@@ -77,12 +77,12 @@ def parse(text, name):
             raise ValueError(f"{name}:{number}: a line before the first ==")
         mutant = mutants[-1]
         key, _, value = line.partition(": ")
-        if line[0] in " -+":
+        if not mutant.description:
+            mutant.description = line
+        elif line[0] in " -+":
             mutant.hunk.append(line)
         elif key in ("tests", "equivalent"):
             setattr(mutant, key, value)
-        elif not mutant.description:
-            mutant.description = line
         else:
             raise ValueError(f"{name}:{number}: what is this? {line}")
     for mutant in mutants:
