@@ -42,6 +42,18 @@ TEST_CASE("The size of the file has to be that of header and data") {
         "header of 67)");
 }
 
+TEST_CASE("A document in the place of an array is named by its kind") {
+  const Directory directory;
+  const auto error = [](const std::string& content) {
+    return error_of([&] { return find(content); });
+  };
+  CHECK(error("{\"eps\": 1}") == "input: x.npy: is a state, not a .npy array");
+  CHECK(error("\n{\"channels\": 1, \"sum\": []}") ==
+        "input: x.npy: is a part of bn stats, not a .npy array");
+  CHECK(error("{\"a\": 1}") == "input: x.npy: is JSON, not a .npy array");
+  CHECK(error("[1]") == "input: x.npy: is not a .npy file: it does not begin with \\x93NUMPY");
+}
+
 TEST_CASE("A file that is cut within the header is told so") {
   const Directory directory;
   const std::string text = format_npy_header({});

@@ -14,6 +14,8 @@ json::Document document(const std::string& value) { return {"{\"k\": " + value +
 TEST_CASE("eps is a number above 0") {
   const auto eps = [](const std::string& value) { return read_eps(document(value).field("k")); };
   CHECK(eps("1e-3") == 1e-3);
+  CHECK(eps("5e-324") > 0);
+  CHECK(error_of([&] { return eps("-5e-324"); }) != "nothing");
   CHECK(error_of([&] { return eps("0"); }) ==
         "input: f.json: k is the number 0, but has to be a number > 0");
   CHECK(error_of([&] { return eps("\"1\""); }) ==

@@ -75,6 +75,28 @@ TEST_CASE("A new file obeys the umask, a replaced one keeps its mode") {
   CHECK(read_file("old") == "y");
 }
 
+TEST_CASE("A mode that is changed while the output is written is that of the new file") {
+  const Directory directory;
+  write_file("y", "old");
+  ::chmod("y", 0644);
+  OutputFile file(resolve_target("y"));
+  ::chmod("y", 0600);
+  file.finish(false);
+  file.commit();
+  CHECK(mode_of("y") == 0600);
+}
+
+TEST_CASE("A file that is gone when the output is complete has left it its mode") {
+  const Directory directory;
+  write_file("y", "old");
+  ::chmod("y", 0604);
+  OutputFile file(resolve_target("y"));
+  std::filesystem::remove("y");
+  file.finish(false);
+  file.commit();
+  CHECK(mode_of("y") == 0604);
+}
+
 TEST_CASE("Links are followed to the file, which is what is replaced") {
   const Directory directory;
   ::mkdir("d", 0700);
@@ -107,6 +129,42 @@ TEST_CASE("What cannot be written is an error of the system, before anything is 
   CHECK(error("f/y") == "system: f/y: cannot open: Not a directory");
 }
 
+TEST_CASE("As many links are followed as the kernel does") {
+  const Directory directory;
+  write_file("link0", "old");
+  for (int i = 1; i <= 41; ++i) {
+    REQUIRE(::symlink(("link" + std::to_string(i - 1)).c_str(),
+                      ("link" + std::to_string(i)).c_str()) == 0);
+  }
+  for (const int links : {39, 40, 41}) {
+    const std::string path = "link" + std::to_string(links);
+    const Descriptor by_kernel(::open(path.c_str(), O_RDONLY));
+    CHECK(bool(by_kernel) == (links <= 40));
+    CHECK(error_of([&] { return resolve_target(path); }) ==
+          (links <= 40 ? "nothing"
+                       : "system: link41: cannot open: Too many levels of symbolic links"));
+  }
+}
+
+TEST_CASE("A descriptor is named by its number and nothing else") {
+  const Directory directory;
+  for (const std::string prefix : {"/dev/fd/", "/proc/self/fd/"}) {
+    CHECK(resolve_target(prefix + "0").descriptor == 0);
+    CHECK(resolve_target(prefix + "2").descriptor == 2);
+    CHECK(error_of([&] { return resolve_target(prefix + "9999"); }) ==
+          "system: " + prefix + "9999: is closed");
+    for (const std::string name : {"-1", "1x", "x", "99999999999"}) {
+      CAPTURE(name);
+      // Not found, rather than closed.
+      CHECK(error_of([&] {
+              return OutputFile(resolve_target(prefix + name));
+            }).starts_with("system: " + prefix + name + ": cannot "));
+    }
+  }
+  CHECK(resolve_target("/dev/stdin").descriptor == 0);
+  CHECK(resolve_target("/dev/stderr").descriptor == 2);
+}
+
 TEST_CASE("Read-only files and directories are refused to ordinary users") {
   const Directory directory;
   ::mkdir("d", 0755);
@@ -123,6 +181,23 @@ TEST_CASE("Read-only files and directories are refused to ordinary users") {
   CHECK(threw(as_nobody("f"), ErrorKind::system));
   CHECK(threw(as_nobody("d/y"), ErrorKind::system));
   CHECK(read_file("f") == "old");
+}
+
+TEST_CASE("A directory that may be written but not read is not synced, for nobody could") {
+  const Directory directory;
+  ::mkdir("d", 0777);
+  ::chmod("d", 0333);
+  ::chmod(".", 0777);
+  CHECK(exited_with(status_of_child([] {
+                      if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) {
+                        ::_exit(98);
+                      }
+                      if (::open("d", O_RDONLY) != -1) ::_exit(97);
+                      replace("d/y", "new");
+                    }),
+                    0));
+  CHECK(read_file("d/y") == "new");
+  ::chmod("d", 0777);
 }
 
 TEST_CASE("An existing file can be refused, also when it appears while the run goes on") {

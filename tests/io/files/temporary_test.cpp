@@ -24,6 +24,9 @@ namespace {
 /// While positive, getrandom() below counts it down and gives bytes of that value.
 std::atomic<int> predictable = 0;
 
+/// What renameat2() below fails with, unless 0.
+std::atomic<int> error_of_renameat2 = 0;
+
 Descriptor here() { return Descriptor(::open(".", O_PATH | O_DIRECTORY)); }
 
 }  // namespace
@@ -50,6 +53,16 @@ extern "C" int openat(int directory, const char* path, int flags, ...) {
     return -1;
   }
   return static_cast<int>(::syscall(SYS_openat, directory, path, flags, mode));
+}
+
+/// The same for renaming.
+extern "C" int renameat2(int from_directory, const char* from, int to_directory, const char* to,
+                         unsigned flags) noexcept {
+  if (error_of_renameat2 != 0) {
+    errno = error_of_renameat2;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_renameat2, from_directory, from, to_directory, to, flags));
 }
 
 TEST_CASE("What somebody planted at the name of a temporary is neither followed nor touched") {
@@ -187,6 +200,52 @@ TEST_CASE("A renamed file is no temporary any more") {
     CHECK(file.rename_to("z", false) == 0);
   }
   CHECK(Directory::names() == std::vector<std::string>{"y", "z"});
+  without_unnamed_files = false;
+}
+
+TEST_CASE("Where renaming always replaces, a new file is linked to its name") {
+  const int error = GENERATE(EINVAL, ENOSYS, EPERM);
+  without_unnamed_files = true;
+  const Directory directory;
+  const Descriptor parent = here();
+  error_of_renameat2 = error;
+  {
+    Temporary file(parent.get(), 0600, "y");
+    CHECK(file.rename_to("y", false) == (error == EPERM ? EPERM : 0));
+  }
+  if (error != EPERM) {
+    Temporary file(parent.get(), 0600, "y");
+    CHECK(::write(file.fd(), "x", 1) == 1);
+    CHECK(file.rename_to("y", false) == EEXIST);
+    CHECK(read_file("y").empty());
+    CHECK(file.rename_to("y") == 0);  // does not need it
+    CHECK(read_file("y") == "x");
+  }
+  const std::vector<std::string> expected(error == EPERM ? 0 : 1, "y");
+  CHECK(Directory::names() == expected);
+  error_of_renameat2 = 0;
+  without_unnamed_files = false;
+}
+
+TEST_CASE("A name is tried for 100 times") {
+  without_unnamed_files = GENERATE(false, true);
+  const Directory directory;
+  const Descriptor parent = here();
+  for (const char letter : std::string("abcdefghijklmnopqrstuvwxyz234567")) {
+    write_file(".bn-" + std::string(13, letter), "");
+  }
+  const auto made_after = [&](int attempts) {
+    predictable = attempts;
+    return error_of([&] {
+      Temporary file(parent.get(), 0600, "y");
+      const int error = file.take_name();
+      if (error != 0) throw system_error("y", "cannot name", error);
+    });
+  };
+  CHECK(made_after(99) == "nothing");
+  CHECK(made_after(100).ends_with(": File exists"));
+  CHECK(predictable == 0);
+  CHECK(Directory::names().size() == 32);
   without_unnamed_files = false;
 }
 
