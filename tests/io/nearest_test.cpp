@@ -22,6 +22,8 @@ TEST_CASE("The nearest word is the first of those with the smallest distance") {
   CHECK(nearest("momentun", words).word == "momentum");
   CHECK(nearest("gama", words).word == "gamma");
   CHECK(nearest("gama", words).plausible());
+  constexpr std::array<std::string_view, 3> equals = {"mean", "bat", "cat"};
+  CHECK(nearest("rat", equals).word == "bat");
   CHECK_FALSE(nearest("xyzzyxyz", words).plausible());
 }
 

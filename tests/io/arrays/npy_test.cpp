@@ -72,6 +72,22 @@ TEST_CASE("Headers have the bytes that numpy.save writes, and are read back") {
   CHECK(count == 92);
 }
 
+TEST_CASE("The dimension that has room to grow is the first one, in Fortran order the last") {
+  // As long as those of numpy.lib.format.write_array_header_1_0(), NumPy 1.24.
+  const auto size = [](std::size_t first, std::size_t last, Order order) {
+    ArrayHeader header;
+    header.order = order;
+    header.shape.assign(13, 1);
+    header.shape.front() = first;
+    header.shape.back() = last;
+    return format_npy_header(header).size();
+  };
+  CHECK(size(1000000, 2, Order::c) == 128);
+  CHECK(size(2, 1000000, Order::c) == 192);
+  CHECK(size(1000000, 2, Order::fortran) == 192);
+  CHECK(size(2, 1000000, Order::fortran) == 128);
+}
+
 TEST_CASE("Keys may come in any order, in either quotes and in any spacing") {
   const ArrayHeader expected = parse_dict(dictionary);
   CHECK(expected.dtype == Dtype::float32);

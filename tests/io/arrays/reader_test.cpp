@@ -134,6 +134,7 @@ TEST_CASE("A bool that is neither 0 nor 1 is named with its index, in either mem
   const std::string found = "input: x.npy: byte 2 at index ";
   const std::string expected = "; in an array of bool only 0 and 1 can be";
   CHECK(error({0, 1, 1, 0, 0, 1}, Order::c, Order::c) == "nothing");
+  CHECK(error({0, 0, 0, 0, 2, 0}, Order::c, Order::c) == found + "(1, 1)" + expected);
   CHECK(error({0, 1, 1, 0, 2, 255}, Order::c, Order::c) == found + "(1, 1)" + expected);
   CHECK(error({0, 1, 1, 0, 2, 0}, Order::fortran, Order::fortran) == found + "(0, 2)" + expected);
   CHECK(error({0, 1, 1, 0, 2, 0}, Order::c, Order::fortran) == found + "(1, 1)" + expected);
@@ -201,7 +202,10 @@ TEST_CASE("An array of rank 0 or 1 has no channels, and the axis has to exist") 
   write_file("x.npy", npy<float>({1, 3}, counting(3)));
   CHECK(error_of([] { return ArrayReader("x.npy").view(2); }) ==
         "input: x.npy: has shape (1, 3), but the channel axis is 2; it has to be in -2..1");
+  CHECK(error_of([] { return ArrayReader("x.npy").view(-3, "--axis"); }) ==
+        "input: x.npy: has shape (1, 3), but --axis is -3; it has to be in -2..1");
   CHECK(ArrayReader("x.npy").view(-2).channel == 1);
+  CHECK(ArrayReader("x.npy").view(1).channel == 3);
 }
 
 TEST_CASE("A file that somebody truncates or changes meanwhile is an error and no signal") {

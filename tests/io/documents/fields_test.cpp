@@ -26,6 +26,8 @@ TEST_CASE("There are as many values as channels") {
   CHECK(read_channels(document("[1, -2.5]"), "k", 2) == std::vector<double>{1, -2.5});
   CHECK(error_of([] { return read_channels(document("[1, 2]"), "k", 3); }) ==
         "input: f.json: k is an array of 2, but has to be an array of 3 numbers, one per channel");
+  CHECK(error_of([] { return read_channels(document("[1, 2]"), "k", 1); }) ==
+        "input: f.json: k is an array of 2, but has to be an array of 1 numbers, one per channel");
 }
 
 TEST_CASE("The first variance below 0 is named") {

@@ -125,6 +125,15 @@ TEST_CASE("Short reads and writes at a place go on where they ended") {
   CHECK(read_file("f") == "abUVWXYh");
 }
 
+TEST_CASE("A write that takes nothing is an error and not tried for ever") {
+  const Directory directory;
+  const Descriptor file(::open("f", O_RDWR | O_CREAT, 0600));
+  at_most = 0;
+  CHECK(error_of([&] { pwrite_fully(file.get(), bytes("x"), 0, "f"); }) ==
+        "system: f: cannot write: nothing was taken");
+  at_most = std::numeric_limits<std::size_t>::max();
+}
+
 TEST_CASE("What cannot be read or written is an error that names the file") {
   const Directory directory;
   write_file("f", "abc");

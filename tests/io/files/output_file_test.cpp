@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 
 #include "support.hpp"
@@ -30,7 +32,34 @@ void replace(const std::string& path, const std::string& content) {
 
 using Names = std::vector<std::string>;
 
+// What fallocate() below fails with, unless 0.
+int error_of_fallocate = 0;
+
 }  // namespace
+
+// In place of the C library's, so that a test can have any file system.
+extern "C" int fallocate(int fd, int mode, off_t offset, off_t size) {
+  if (error_of_fallocate != 0) {
+    errno = error_of_fallocate;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_fallocate, fd, mode, offset, size));
+}
+
+TEST_CASE("Room is reserved where the file system can, and missing room is an error") {
+  const Directory directory;
+  const auto error = [](int number) {
+    error_of_fallocate = number;
+    const std::string found = error_of([] { OutputFile(resolve_target("y")).allocate(1); });
+    error_of_fallocate = 0;
+    return found;
+  };
+  for (const int number : {0, EOPNOTSUPP, ENOSYS, EINVAL}) CHECK(error(number) == "nothing");
+  const std::string cannot = "system: y: cannot reserve 1 bytes: ";
+  CHECK(error(ENOSPC) == cannot + "No space left on device");
+  CHECK(error(EFBIG) == cannot + "File too large");
+  CHECK(error(EIO) == cannot + "Input/output error");
+}
 
 TEST_CASE("A file appears at the commit and not before") {
   without_unnamed_files = GENERATE(false, true);

@@ -24,6 +24,14 @@ namespace {
 /// While positive, getrandom() below counts it down and gives bytes of that value.
 std::atomic<int> predictable = 0;
 
+/// What getrandom() below fails with, unless 0.
+std::atomic<int> error_of_getrandom = 0;
+
+/// Which of the ways to name a file without a name fail as they do for ordinary users before Linux
+/// 6.10 (by its descriptor), and where there is no /proc.
+std::atomic<bool> no_name_by_descriptor = false;
+std::atomic<bool> no_name_by_proc = false;
+
 /// What renameat2() below fails with, unless 0.
 std::atomic<int> error_of_renameat2 = 0;
 
@@ -33,6 +41,10 @@ Descriptor here() { return Descriptor(::open(".", O_PATH | O_DIRECTORY)); }
 
 /// In place of the C library's, so that a test can know a name beforehand.
 extern "C" ssize_t getrandom(void* buffer, size_t size, unsigned flags) {
+  if (error_of_getrandom != 0) {
+    errno = error_of_getrandom;
+    return -1;
+  }
   if (predictable == 0) return ::syscall(SYS_getrandom, buffer, size, flags);
   std::memset(buffer, predictable--, size);
   return static_cast<ssize_t>(size);
@@ -42,17 +54,45 @@ namespace bn::io::test {
 std::atomic<bool> without_unnamed_files = false;
 }
 
-/// The same for opening.
-extern "C" int openat(int directory, const char* path, int flags, ...) {
-  va_list more;
-  va_start(more, flags);
+namespace {
+
+int open_unless_unnamed(int directory, const char* path, int flags, va_list more) {
   const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(more, mode_t) : 0;
-  va_end(more);
   if (without_unnamed_files && (flags & O_TMPFILE) == O_TMPFILE) {
     errno = EOPNOTSUPP;
     return -1;
   }
   return static_cast<int>(::syscall(SYS_openat, directory, path, flags, mode));
+}
+
+}  // namespace
+
+/// The same for opening.
+extern "C" int openat(int directory, const char* path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  const int result = open_unless_unnamed(directory, path, flags, more);
+  va_end(more);
+  return result;
+}
+
+extern "C" int open(const char* path, int flags, ...) {
+  va_list more;
+  va_start(more, flags);
+  const int result = open_unless_unnamed(AT_FDCWD, path, flags, more);
+  va_end(more);
+  return result;
+}
+
+/// The same for linking.
+extern "C" int linkat(int from_directory, const char* from, int to_directory, const char* to,
+                      int flags) noexcept {
+  if ((no_name_by_descriptor && (flags & AT_EMPTY_PATH) != 0) ||
+      (no_name_by_proc && (flags & AT_SYMLINK_FOLLOW) != 0)) {
+    errno = ENOENT;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_linkat, from_directory, from, to_directory, to, flags));
 }
 
 /// The same for renaming.
@@ -108,6 +148,39 @@ TEST_CASE("A temporary has a name only where there are no files without one, or 
   }
   CHECK(Directory::names().empty());
   without_unnamed_files = false;
+}
+
+TEST_CASE("A file without a name gets one by /proc, or has one from the start") {
+  const Directory directory;
+  const Descriptor parent = here();
+  no_name_by_descriptor = true;
+  {
+    Temporary file(parent.get(), 0600, "y");
+    CHECK_FALSE(file.has_name());
+    CHECK(file.rename_to("y", false) == 0);
+    Temporary other(parent.get(), 0600, "y");
+    CHECK(other.rename_to("y", false) == EEXIST);
+  }
+  no_name_by_proc = true;
+  {
+    Temporary file(parent.get(), 0600, "y");
+    CHECK(file.has_name());
+    CHECK(file.rename_to("z", false) == 0);
+  }
+  no_name_by_descriptor = no_name_by_proc = false;
+  CHECK(Directory::names() == std::vector<std::string>{"y", "z"});
+}
+
+TEST_CASE("Without random numbers there is no temporary name") {
+  without_unnamed_files = true;
+  const Directory directory;
+  const Descriptor parent = here();
+  error_of_getrandom = ENOSYS;
+  CHECK(error_of([&] { const Temporary file(parent.get(), 0600, "y"); }) ==
+        "system: getrandom: cannot name a temporary file: Function not implemented");
+  error_of_getrandom = 0;
+  without_unnamed_files = false;
+  CHECK(Directory::names().empty());
 }
 
 TEST_CASE("Signals remove the temporaries and then end the process by that signal") {
@@ -271,6 +344,7 @@ TEST_CASE("A directory that takes no files is named in the message") {
 }
 
 TEST_CASE("An unnamed file lies in $TMPDIR, where nobody sees it") {
+  without_unnamed_files = GENERATE(false, true);
   const Directory directory;
   CHECK(exited_with(status_of_child([] {
                       ::setenv("TMPDIR", ".", 1);
@@ -283,12 +357,16 @@ TEST_CASE("An unnamed file lies in $TMPDIR, where nobody sees it") {
                       if (::write(file.get(), "x", 1) != 1) ::_exit(95);
                     }),
                     0));
-  CHECK(exited_with(status_of_child([] {
-                      ::setenv("TMPDIR", "none", 1);
-                      const std::string error = error_of([] { return open_unnamed_file(); });
-                      if (!error.starts_with("system: none: cannot create a temporary file")) {
-                        ::_exit(98);
-                      }
-                    }),
-                    0));
+  CHECK(
+      exited_with(status_of_child([] {
+                    ::setenv("TMPDIR", "none", 1);
+                    const std::string error = error_of([] { return open_unnamed_file(); });
+                    if (!error.starts_with(without_unnamed_files
+                                               ? "system: none: cannot open: No such file"
+                                               : "system: none: cannot create a temporary file")) {
+                      ::_exit(98);
+                    }
+                  }),
+                  0));
+  without_unnamed_files = false;
 }
