@@ -325,10 +325,13 @@ TEST_CASE("Dtypes that cannot be normalised are named") {
   named("'<c8'", "complex64", "x.real and x.imag");
   named("'>c16'", "complex128", "x.real and x.imag");
   named("'<c32'", "complex long double", "x.real.astype('float64') and x.imag.astype('float64')");
+  named("'<c24'", "complex long double", "x.real.astype('float64') and x.imag.astype('float64')");
   named("'<f16'", "long double", "x.astype('float64')");
+  named("'<f12'", "long double", "x.astype('float64')");
   named("'<M8[ns]'", "datetime64", "x.astype('int64')");
   named("'<m8[s]'", "timedelta64", "x.astype('int64')");
   named("'|S5'", "bytes", numbers);
+  named("'|a5'", "bytes", numbers);
   named("'<U7'", "str", numbers);
   named("'|O'", "object", numbers);
   named("'|V12'", "void",

@@ -355,6 +355,13 @@ TEST_CASE("A stream loaded out of order is a mistake of the caller") {
                   std::logic_error);
 }
 
+TEST_CASE("A stream that is not loaded to its end is a mistake of the caller") {
+  const Producer producer(npy<float>({2, 3}, counting(6)), 100000);
+  const StandardInput input(producer.reading());
+  ArrayReader reader("-");
+  CHECK_THROWS_AS(reader.finish(), std::logic_error);
+}
+
 TEST_CASE("Reordering keeps every element and turns the memory order round") {
   const Directory directory;
   const std::vector<std::size_t> shape = {3, 4, 1, 5};

@@ -57,6 +57,7 @@ TEST_CASE("A value of another kind is named together with its key") {
     });
   };
   CHECK(number("null") == "input: s.json: eps is null, but has to be a number");
+  CHECK(number("false") == "input: s.json: eps is the boolean false, but has to be a number");
   CHECK(number("true") == "input: s.json: eps is the boolean true, but has to be a number");
   CHECK(number("\"0.1\"") == "input: s.json: eps is the string \"0.1\", but has to be a number");
   CHECK(number("[1, 2]") == "input: s.json: eps is an array of 2, but has to be a number");
@@ -111,6 +112,7 @@ TEST_CASE("Nothing but one object is a document") {
   CHECK(error_in("{\"a\": 1} x").starts_with("input: s.json: is not valid JSON"));
   CHECK(error_in("\xEF\xBB\xBF{}") ==
         "input: s.json: begins with a byte order mark; JSON in UTF-8 without one is needed");
+  CHECK(error_in("\xFE\xFF{").starts_with("input: s.json: begins with a byte order mark"));
   CHECK(error_in("\xFF\xFE{").starts_with("input: s.json: begins with a byte order mark"));
 }
 

@@ -1,13 +1,17 @@
 #include "io/files/output_file.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 #include "support.hpp"
 
@@ -102,6 +106,34 @@ TEST_CASE("A new file obeys the umask, a replaced one keeps its mode") {
   CHECK(mode_of("new") == 0640);
   CHECK(mode_of("old") == 0604);
   CHECK(read_file("old") == "y");
+}
+
+TEST_CASE("A replaced file keeps its owner and group, as far as who replaces it may give them") {
+  const Directory directory;
+  ::chmod(".", 0777);
+  const auto owners = [] {
+    struct stat status {};
+    REQUIRE(::stat("y", &status) == 0);
+    return std::pair(status.st_uid, status.st_gid);
+  };
+  write_file("y", "old");
+  if (::chown("y", 1234, 5678) != 0) {
+    WARN("skipped: only root can give files away");
+    return;
+  }
+  replace("y", "new");
+  CHECK(owners() == std::pair<uid_t, gid_t>(1234, 5678));
+  ::chmod("y", 0666);
+  CHECK(exited_with(status_of_child([] {
+                      const gid_t group = 5678;
+                      if (::setgroups(1, &group) != 0 || ::setgid(65534) != 0 ||
+                          ::setuid(65534) != 0) {
+                        ::_exit(98);
+                      }
+                      replace("y", "newer");
+                    }),
+                    0));
+  CHECK(owners() == std::pair<uid_t, gid_t>(65534, 5678));
 }
 
 TEST_CASE("A mode that is changed while the output is written is that of the new file") {
@@ -301,6 +333,22 @@ TEST_CASE("A device is written directly and stays a device") {
   OutputFile full(resolve_target("/dev/full"));
   CHECK(error_of([&] { full.append("x"); }) ==
         "system: /dev/full: cannot write: No space left on device");
+}
+
+TEST_CASE("A socket cannot be opened, and what standard output is need not be") {
+  const Directory directory;
+  const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = "socket"};
+  REQUIRE(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  CHECK(error_of([] { return OutputFile(resolve_target("socket")); }) ==
+        "system: socket: cannot open: No such device or address");
+  REQUIRE(::mkfifo("pipe", 0600) == 0);
+  CHECK(exited_with(status_of_child([] {
+                      if (resolve_target("pipe").descriptor != -1) ::_exit(98);
+                      ::dup2(::open("pipe", O_RDWR), 1);
+                      if (resolve_target("pipe").descriptor != 1) ::_exit(97);
+                    }),
+                    0));
 }
 
 TEST_CASE("Standard output is written where it stands, by every name it has") {
