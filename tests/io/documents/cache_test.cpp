@@ -102,12 +102,15 @@ TEST_CASE("A cache that has been altered is refused, whatever the value") {
   CHECK(error_with("[1.0, 0.1]", "[1.0, 0.2]") == altered);
   CHECK(error_with("float32", "float64") == altered);
   CHECK(error_with("\"axis\": 1", "\"axis\": -2") == altered);
+  CHECK(error_with("\"C\"", "\"F\"") == altered);
+  CHECK(error_with("[2, 2]", "[1, 2, 2]") == altered);
   CHECK(error_with("0xfedcba9876543210", "0xfedcba9876543211") == altered);
   CHECK(error_with("\"axis\": 1,", "") == "input: c.json: key \"axis\" is missing");
   Cache test = train_cache();
   test.mode = Mode::test;
   test.sums.reset();
   CHECK(error_with("[1.5, 4.0]", "[1.25, 4.0]", format_cache(test)) == altered);
+  CHECK(error_with("[0.25, 0.0]", "[0.5, 0.0]", format_cache(test)) == altered);
   // Neither white space nor the order of the keys is a value.
   std::string moved = train_text;
   const std::string eps = "  \"eps\": 1e-05,\n";

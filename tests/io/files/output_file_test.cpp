@@ -136,6 +136,23 @@ TEST_CASE("A replaced file keeps its owner and group, as far as who replaces it 
   CHECK(owners() == std::pair<uid_t, gid_t>(65534, 5678));
 }
 
+TEST_CASE("While it is written, what replaces a file is for its owner; and it is never setuid") {
+  without_unnamed_files = true;
+  const Directory directory;
+  const mode_t before = ::umask(0);
+  write_file("y", "old");
+  ::chmod("y", 04755);
+  {
+    OutputFile file(resolve_target("y"));
+    CHECK(mode_of(Directory::names().front()) == 0600);
+    file.finish(false);
+    file.commit();
+  }
+  ::umask(before);
+  CHECK(mode_of("y") == 0755);
+  without_unnamed_files = false;
+}
+
 TEST_CASE("A mode that is changed while the output is written is that of the new file") {
   const Directory directory;
   write_file("y", "old");
@@ -457,4 +474,5 @@ TEST_CASE("Two paths to one file are the same target, whether it exists or not")
   CHECK_FALSE(same("/dev/null", "/dev/null"));
   CHECK_FALSE(resolve_target("y").same_place(resolve_target("hard")));
   CHECK(resolve_target("y").same_place(resolve_target("soft")));
+  CHECK_FALSE(resolve_target("y").same_place(resolve_target("d/y")));
 }

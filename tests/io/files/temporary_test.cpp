@@ -343,6 +343,18 @@ TEST_CASE("A directory that takes no files is named in the message") {
         }).starts_with("system: y: cannot create a temporary file beside it: "));
 }
 
+TEST_CASE("An empty $TMPDIR is none") {
+  CHECK(exited_with(status_of_child([] {
+                      ::setenv("TMPDIR", "d", 1);
+                      if (temporary_directory() != "d") ::_exit(98);
+                      ::setenv("TMPDIR", "", 1);
+                      if (temporary_directory() != "/tmp") ::_exit(97);
+                      ::unsetenv("TMPDIR");
+                      if (temporary_directory() != "/tmp") ::_exit(96);
+                    }),
+                    0));
+}
+
 TEST_CASE("An unnamed file lies in $TMPDIR, where nobody sees it") {
   without_unnamed_files = GENERATE(false, true);
   const Directory directory;
