@@ -12,7 +12,7 @@
  *   SHIM_NO_LINK=1        such a file gets no name by its descriptor, as on Linux before 6.10 for ordinary
  *                         users; =2: nor by /proc
  *   SHIM_NO_THREADS=1     threads cannot be started
- *   SHIM_FALLOCATE=ERRNO  posix_fallocate fails with this error
+ *   SHIM_FALLOCATE=ERRNO  fallocate fails with this error
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -154,15 +154,14 @@ OPENAT(openat64)
 OPEN(open)
 OPEN(open64)
 
-int posix_fallocate(int fd, off_t offset, off_t size) {
-  long error = setting("SHIM_FALLOCATE");
-  return error ? (int)error : REAL(posix_fallocate)(fd, offset, size);
-}
+#define FALLOCATE(name, offset_type)                                       \
+  int name(int fd, int mode, offset_type offset, offset_type size) {       \
+    errno = (int)setting("SHIM_FALLOCATE");                                \
+    return errno ? -1 : REAL(name)(fd, mode, offset, size);                \
+  }
 
-int posix_fallocate64(int fd, off64_t offset, off64_t size) {
-  long error = setting("SHIM_FALLOCATE");
-  return error ? (int)error : REAL(posix_fallocate64)(fd, offset, size);
-}
+FALLOCATE(fallocate, off_t)
+FALLOCATE(fallocate64, off64_t)
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*work)(void*), void* argument) {
   if (setting("SHIM_NO_THREADS")) return EAGAIN;

@@ -129,6 +129,11 @@ class ErrorsTest(FaultsTest):
         failures, _ = self.sweep(BACKWARD, WRITE_SIDE, "EIO")
         self.assertGreater(failures, 5)
 
+    def test_every_sync_of_outputs_survives_an_input_output_error(self):
+        for command in (FORWARD, BACKWARD):
+            failures, positions = self.sweep([*command, "--fsync"], {"fsync"}, "EIO")
+            self.assertEqual(failures, positions)  # none is ignored
+
     def test_every_write_survives_where_outputs_have_names_from_the_start(self):
         self.env = self.preload(SHIM_NO_TMPFILE=1)
         for command in (FORWARD, BACKWARD):

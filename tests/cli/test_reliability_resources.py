@@ -224,11 +224,14 @@ class ResourcesTest(BnTest):
         self.assertEqual(run.stdout, self.y)
         self.assertEqual(self.read("state.json"), self.new_state)
 
-    def test_case_84_posix_fallocate_may_be_unsupported(self):
+    def test_case_84_room_can_be_reserved_or_not(self):
         for error in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
             self.write("state.json", self.old_state)
             self.silent(*self.FORWARD, env=self.preload(SHIM_FALLOCATE=error))
             self.assertEqual(self.read("y.npy"), self.y)
+        os.unlink(self.path("y.npy"))
+        self.fails(SYSTEM, *self.FORWARD, env=self.preload(SHIM_FALLOCATE=errno.ENOSPC),
+                   mentions="y.npy: cannot reserve")
 
     def test_case_85_a_producer_that_dies_amid_the_array_is_refused(self):
         data = saved(self.x)

@@ -23,7 +23,36 @@ TEST_CASE("UTF-8 is shown as it is, everything else as bytes") {
   CHECK(printable("\xe2\x82") == "\\xe2\\x82");  // cut short
 }
 
-TEST_CASE("Long text ends in dots") { CHECK(printable("abcdef", 3) == "abc..."); }
+TEST_CASE("The first and the last of every kind of character are told from their neighbours") {
+  const auto shown = [](const std::string& text) { return printable(text) == text; };
+  for (const std::string character :
+       {" ", "~", "\xC2\xA0", "\xC3\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xE1\x80\x80",
+        "\xED\x9F\xBF", "\xEE\x80\x80", "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF1\x80\x80\x80",
+        "\xF4\x8F\xBF\xBF"}) {
+    CAPTURE(character);
+    CHECK(shown(character));
+    if (character.size() > 1) {
+      CHECK_FALSE(shown(character.substr(0, character.size() - 1)));
+      CHECK_FALSE(shown(character.substr(0, character.size() - 1) + "\xC0"));
+      CHECK_FALSE(shown(character.substr(0, 1) + "\x7F" + character.substr(2)));
+    }
+  }
+  for (const std::string bytes :
+       {"\x1F", "\x7F", "\x80", "\xBF", "\xC1\xBF", "\xC2\x80", "\xC2\x9F", "\xE0\x9F\xBF",
+        "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80"}) {
+    CAPTURE(bytes);
+    CHECK_FALSE(shown(bytes));
+  }
+}
+
+TEST_CASE("Long text ends in dots") {
+  CHECK(printable("ab", 3) == "ab");
+  CHECK(printable("abc", 3) == "abc");
+  CHECK(printable("abcd", 3) == "abc...");
+  CHECK(printable("abcdef", 3) == "abc...");
+  CHECK(printable(std::string(4096, 'a')) == std::string(4096, 'a'));
+  CHECK(printable(std::string(4097, 'a')) == std::string(4096, 'a') + "...");
+}
 
 TEST_CASE("An error of the system says which") {
   const Error error = system_error("x.npy", "cannot open", ENOENT);

@@ -22,5 +22,19 @@ TEST_CASE("The nearest word is the first of those with the smallest distance") {
   CHECK(nearest("momentun", words).word == "momentum");
   CHECK(nearest("gama", words).word == "gamma");
   CHECK(nearest("gama", words).plausible());
+  constexpr std::array<std::string_view, 3> equals = {"mean", "bat", "cat"};
+  CHECK(nearest("rat", equals).word == "bat");
   CHECK_FALSE(nearest("xyzzyxyz", words).plausible());
+}
+
+TEST_CASE("A word is plausible at a distance of 2, or of a third of its letters") {
+  const auto plausible = [](std::size_t distance, std::string_view word) {
+    return Nearest{.word = word, .distance = distance}.plausible();
+  };
+  CHECK(plausible(1, "a"));
+  CHECK(plausible(2, "a"));
+  CHECK_FALSE(plausible(3, "a"));
+  CHECK_FALSE(plausible(3, "eightlet"));
+  CHECK(plausible(3, "nineletts"));
+  CHECK_FALSE(plausible(4, "nineletts"));
 }

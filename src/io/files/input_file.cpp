@@ -59,8 +59,11 @@ std::string read_text(const InputFile& file, FileKind expected) {
     const std::size_t size = text.size();
     // A regular file is read in one go, and one byte more tells that it has ended.
     const auto claimed = file.regular() ? static_cast<std::size_t>(file.status.st_size) : 0;
-    const std::size_t room = claimed > size ? claimed - size + 1 : kTextBlockBytes;
-    if (size + room > kMaxTextBytes) throw input_error(file.name, "is larger than 4 GiB");
+    if (std::max(claimed, size) > kMaxTextBytes) {
+      throw input_error(file.name, "is larger than 4 GiB");
+    }
+    const std::size_t room =
+        std::min(claimed > size ? claimed - size + 1 : kTextBlockBytes, kMaxTextBytes - size + 1);
     text.resize(size + room);
     const std::size_t got =
         read_fully(file.fd, std::as_writable_bytes(std::span(text).subspan(size)), file.name);

@@ -62,13 +62,9 @@ void Transaction::commit(const std::function<void(OutputFile&)>& write_last) {
 }
 
 void Transaction::finish_outputs() {
-  // What has been written directly cannot be taken back, so it has to be known to have arrived
-  // before anything else becomes visible.
-  for (const bool direct : {true, false}) {
-    for (OutputFile* output : outputs_) {
-      if (output->sequential() == direct) output->finish(options_.sync);
-    }
-  }
+  // All before the first is renamed: what has been written directly cannot be taken back, so it has
+  // to be known to have arrived before anything else becomes visible.
+  for (OutputFile* output : outputs_) output->finish(options_.sync);
 }
 
 // No signal comes between the renames: the process ends with everything old or everything new.

@@ -61,5 +61,11 @@ TEST_CASE("An array is addressable where it and a header fit in 63 bits, zeros t
   CHECK_FALSE(addressable({std::numeric_limits<std::size_t>::max(), 2}, Dtype::uint8));
   const std::size_t all = std::numeric_limits<std::int64_t>::max();
   CHECK_FALSE(addressable({all}, Dtype::uint8));  // no room for a header
-  CHECK(addressable({all - (std::size_t{1} << 20U)}, Dtype::uint8));
+  // The longest header of a .npy file: 12 bytes and then 64 KiB.
+  const std::size_t room = all - 12 - 65536;
+  CHECK(addressable({room - 1}, Dtype::uint8));
+  CHECK(addressable({room}, Dtype::uint8));
+  CHECK_FALSE(addressable({room + 1}, Dtype::uint8));
+  CHECK(addressable({room / 8, 1, 0}, Dtype::float64));
+  CHECK_FALSE(addressable({room / 8 + 1, 1, 0}, Dtype::float64));
 }

@@ -72,6 +72,22 @@ TEST_CASE("Headers have the bytes that numpy.save writes, and are read back") {
   CHECK(count == 92);
 }
 
+TEST_CASE("The dimension that has room to grow is the first one, in Fortran order the last") {
+  // As long as those of numpy.lib.format.write_array_header_1_0(), NumPy 1.24.
+  const auto size = [](std::size_t first, std::size_t last, Order order) {
+    ArrayHeader header;
+    header.order = order;
+    header.shape.assign(13, 1);
+    header.shape.front() = first;
+    header.shape.back() = last;
+    return format_npy_header(header).size();
+  };
+  CHECK(size(1000000, 2, Order::c) == 128);
+  CHECK(size(2, 1000000, Order::c) == 192);
+  CHECK(size(1000000, 2, Order::fortran) == 192);
+  CHECK(size(2, 1000000, Order::fortran) == 128);
+}
+
 TEST_CASE("Keys may come in any order, in either quotes and in any spacing") {
   const ArrayHeader expected = parse_dict(dictionary);
   CHECK(expected.dtype == Dtype::float32);
@@ -135,6 +151,51 @@ TEST_CASE("A header beyond 64 KiB is refused from its first bytes") {
         "input: x.npy: claims a .npy header of 4294967295 bytes; the limit is 65536");
 }
 
+TEST_CASE("A header of 64 KiB is read, whatever the version") {
+  const auto error = [](char version, std::size_t size) {
+    std::string file = std::string("\x93NUMPY") + version + '\0';
+    for (unsigned shift = 0; shift < (version == 1 ? 16U : 32U); shift += 8) {
+      file.push_back(static_cast<char>(size >> shift & 0xFFU));
+    }
+    return error_of(
+        [&] { return parse(file + dictionary + std::string(size - dictionary.size(), ' ')); });
+  };
+  CHECK(error(1, 65535) == "nothing");
+  for (const char version : {'\2', '\3'}) {
+    CHECK(error(version, 65535) == "nothing");
+    CHECK(error(version, 65536) == "nothing");
+    CHECK(error(version, 65537) ==
+          "input: x.npy: claims a .npy header of 65537 bytes; the limit is 65536");
+  }
+}
+
+TEST_CASE("What stands before the header is 10 bytes in version 1, 12 in versions 2 and 3") {
+  const auto offset = [](const std::string& prefix) {
+    std::string result;
+    const std::string error =
+        error_of([&] { return result = std::to_string(npy_data_offset("x.npy", bytes(prefix))); });
+    return error == "nothing" ? result : error;
+  };
+  const auto ends = [](const std::string& sizes) {
+    return "input: x.npy: ends within its .npy header: expected at least " + sizes;
+  };
+  const std::string magic = "\x93NUMPY";
+  CHECK(offset(magic) == ends("8 bytes, got 6"));
+  CHECK(offset(magic + "\1") == ends("8 bytes, got 7"));
+  const auto preamble = [&](char version, std::size_t size) {
+    return (magic + version + std::string(1, '\0') + "\x34\x12" + std::string(2, '\0'))
+        .substr(0, size);
+  };
+  CHECK(offset(preamble(1, 8)) == ends("10 bytes, got 8"));
+  CHECK(offset(preamble(1, 9)) == ends("10 bytes, got 9"));
+  CHECK(offset(preamble(1, 10)) == std::to_string(10 + 0x1234));
+  for (const char version : {'\2', '\3'}) {
+    CHECK(offset(preamble(version, 10)) == ends("12 bytes, got 10"));
+    CHECK(offset(preamble(version, 11)) == ends("12 bytes, got 11"));
+    CHECK(offset(preamble(version, 12)) == std::to_string(12 + 0x1234));
+  }
+}
+
 TEST_CASE("A header of 0 or 1 bytes has no dictionary") {
   CHECK(error_in("") == in_header + "expected '{' at its beginning, but it ends");
   CHECK(error_in("x") == in_header + "expected '{' at its beginning, but found x");
@@ -143,6 +204,10 @@ TEST_CASE("A header of 0 or 1 bytes has no dictionary") {
 TEST_CASE("Control characters in a header are an error") {
   CHECK(error_in(dictionary + std::string(1, '\0')) == in_header + "control character \\x00");
   CHECK(error_in("\x1b" + dictionary) == in_header + "control character \\x1b");
+  CHECK(error_in("\x1f" + dictionary) == in_header + "control character \\x1f");
+  CHECK(error_in("\x7f" + dictionary) == in_header + "control character \\x7f");
+  CHECK(error_in("\x7e" + dictionary).starts_with(in_header + "expected '{' at its beginning"));
+  CHECK(error_in(" \t\n" + dictionary) == "nothing");
 }
 
 TEST_CASE("Every key has to be there, once, and no other") {
@@ -203,9 +268,19 @@ TEST_CASE("A shape that nothing can hold is an error before anything is allocate
     CHECK(error_in_shape(shape) ==
           "input: x.npy: shape " + shape + " is more than 2^63 bytes of float32");
   }
-  std::string ones = "(1";
-  for (int i = 0; i < 64; ++i) ones += ",1";
-  CHECK(error_in_shape(ones + ")") == in_header + "the shape has more than 64 dimensions");
+  CHECK(error_in_shape("(2, 9223372036854775807)") ==
+        "input: x.npy: shape (2, 9223372036854775807) is more than 2^63 bytes of float32");
+}
+
+TEST_CASE("An array has up to 64 dimensions") {
+  const auto error = [](int rank) {
+    std::string shape = "(";
+    for (int i = 0; i < rank; ++i) shape += "1,";
+    return error_in_shape(shape + ")");
+  };
+  CHECK(error(63) == "nothing");
+  CHECK(error(64) == "nothing");
+  CHECK(error(65) == in_header + "the shape has more than 64 dimensions");
 }
 
 TEST_CASE("Every spelling of bool is read, and written as NumPy does") {
@@ -250,10 +325,13 @@ TEST_CASE("Dtypes that cannot be normalised are named") {
   named("'<c8'", "complex64", "x.real and x.imag");
   named("'>c16'", "complex128", "x.real and x.imag");
   named("'<c32'", "complex long double", "x.real.astype('float64') and x.imag.astype('float64')");
+  named("'<c24'", "complex long double", "x.real.astype('float64') and x.imag.astype('float64')");
   named("'<f16'", "long double", "x.astype('float64')");
+  named("'<f12'", "long double", "x.astype('float64')");
   named("'<M8[ns]'", "datetime64", "x.astype('int64')");
   named("'<m8[s]'", "timedelta64", "x.astype('int64')");
   named("'|S5'", "bytes", numbers);
+  named("'|a5'", "bytes", numbers);
   named("'<U7'", "str", numbers);
   named("'|O'", "object", numbers);
   named("'|V12'", "void",

@@ -49,6 +49,16 @@ std::vector<T> load_all(ArrayReader& reader, const View& view) {
   return load<T>(reader, view, {{0, view.outer}, {0, view.channel}, {0, view.inner}});
 }
 
+/// What finish() says of x.npy.
+const std::string changed =
+    "system: x.npy: was changed while it was read; run again when nothing writes to it";
+
+void set_time(const char* path, time_t seconds, long nanoseconds) {
+  const timespec time{.tv_sec = seconds, .tv_nsec = nanoseconds};
+  const std::array<timespec, 2> times = {time, time};
+  if (::utimensat(AT_FDCWD, path, times.data(), 0) != 0) throw std::runtime_error("utimensat");
+}
+
 /// Makes `fd` standard input while it lives.
 class StandardInput {
  public:
@@ -124,6 +134,7 @@ TEST_CASE("A bool that is neither 0 nor 1 is named with its index, in either mem
   const std::string found = "input: x.npy: byte 2 at index ";
   const std::string expected = "; in an array of bool only 0 and 1 can be";
   CHECK(error({0, 1, 1, 0, 0, 1}, Order::c, Order::c) == "nothing");
+  CHECK(error({0, 0, 0, 0, 2, 0}, Order::c, Order::c) == found + "(1, 1)" + expected);
   CHECK(error({0, 1, 1, 0, 2, 255}, Order::c, Order::c) == found + "(1, 1)" + expected);
   CHECK(error({0, 1, 1, 0, 2, 0}, Order::fortran, Order::fortran) == found + "(0, 2)" + expected);
   CHECK(error({0, 1, 1, 0, 2, 0}, Order::c, Order::fortran) == found + "(1, 1)" + expected);
@@ -191,7 +202,10 @@ TEST_CASE("An array of rank 0 or 1 has no channels, and the axis has to exist") 
   write_file("x.npy", npy<float>({1, 3}, counting(3)));
   CHECK(error_of([] { return ArrayReader("x.npy").view(2); }) ==
         "input: x.npy: has shape (1, 3), but the channel axis is 2; it has to be in -2..1");
+  CHECK(error_of([] { return ArrayReader("x.npy").view(-3, "--axis"); }) ==
+        "input: x.npy: has shape (1, 3), but --axis is -3; it has to be in -2..1");
   CHECK(ArrayReader("x.npy").view(-2).channel == 1);
+  CHECK(ArrayReader("x.npy").view(1).channel == 3);
 }
 
 TEST_CASE("A file that somebody truncates or changes meanwhile is an error and no signal") {
@@ -207,10 +221,40 @@ TEST_CASE("A file that somebody truncates or changes meanwhile is an error and n
         "system: x.npy: was changed while it was read; run again when nothing writes to it");
   write_file("x.npy", file);
   ArrayReader second("x.npy");
-  const std::array<timespec, 2> times = {
-      {{.tv_sec = 1, .tv_nsec = 0}, {.tv_sec = 1, .tv_nsec = 0}}};
-  REQUIRE(::utimensat(AT_FDCWD, "x.npy", times.data(), 0) == 0);
-  CHECK(error_of([&] { second.finish(); }).starts_with("system: x.npy: was changed"));
+  set_time("x.npy", 1, 0);
+  CHECK(error_of([&] { second.finish(); }) == changed);
+}
+
+TEST_CASE("A change of the time by less than a second is one, and so is one of the size alone") {
+  const Directory directory;
+  write_file("x.npy", npy<float>({2, 3}, counting(6)));
+  set_time("x.npy", 1000, 500000000);
+  ArrayReader reader("x.npy");
+  CHECK(error_of([&] { reader.finish(); }) == "nothing");
+  set_time("x.npy", 1000, 0);
+  struct stat status {};
+  REQUIRE(::stat("x.npy", &status) == 0);
+  ArrayReader second("x.npy");
+  set_time("x.npy", 1000, 500000000);
+  struct stat later {};
+  REQUIRE(::stat("x.npy", &later) == 0);
+  if (later.st_mtim.tv_nsec == status.st_mtim.tv_nsec) {
+    WARN("skipped: this file system keeps whole seconds");
+  } else {
+    CHECK(error_of([&] { second.finish(); }) == changed);
+  }
+  ArrayReader third("x.npy");
+  std::filesystem::resize_file("x.npy", static_cast<std::uintmax_t>(later.st_size) + 1);
+  set_time("x.npy", 1000, 500000000);
+  CHECK(error_of([&] { third.finish(); }) == changed);
+}
+
+TEST_CASE("A vector in a file that changes while it is read is an error") {
+  const Directory directory;
+  write_file("v.npy", npy<float>({3}, counting(3)));
+  before_pread = [] { set_time("v.npy", 1, 0); };
+  CHECK(error_of([] { return read_vector("v.npy"); }).starts_with("system: v.npy: was changed"));
+  before_pread = nullptr;
 }
 
 TEST_CASE("Standard input that is a file is read from where it stands") {
@@ -283,6 +327,24 @@ TEST_CASE("A spooled stream is random access, and needs no memory for what it cl
   CHECK(error_of([&] { reader.spool(); }).starts_with("input: standard input: ends early"));
 }
 
+TEST_CASE("A stream of many blocks is spooled to the last byte, and not one further") {
+  const std::vector<float> values = counting(700001);  // 2.8 MB
+  const std::string array = npy<float>({700001, 1}, values);
+  const auto spooled = [&](const std::string& content) {
+    const Producer producer(content, 100000);
+    const StandardInput input(producer.reading());
+    ArrayReader reader("-");
+    const std::string error = error_of([&] { reader.spool(); });
+    return error == "nothing" && load_all<float>(reader, reader.view(1)) != values ? "other values"
+                                                                                   : error;
+  };
+  CHECK(spooled(array) == "nothing");
+  CHECK(spooled(array + "x") ==
+        "input: standard input: something follows the data: expected 2800132 bytes, got more");
+  CHECK(spooled(array.substr(0, array.size() - 1)) ==
+        "input: standard input: ends early: expected 2800132 bytes, got 2800131");
+}
+
 TEST_CASE("A stream loaded out of order is a mistake of the caller") {
   const Producer producer(npy<float>({2, 3}, counting(6)), 100000);
   const StandardInput input(producer.reading());
@@ -291,6 +353,13 @@ TEST_CASE("A stream loaded out of order is a mistake of the caller") {
   CHECK_THROWS_AS(reader.load(reader.view(1), {{1, 1}, {0, 3}, {0, 1}},
                               reinterpret_cast<std::byte*>(values.data())),
                   std::logic_error);
+}
+
+TEST_CASE("A stream that is not loaded to its end is a mistake of the caller") {
+  const Producer producer(npy<float>({2, 3}, counting(6)), 100000);
+  const StandardInput input(producer.reading());
+  ArrayReader reader("-");
+  CHECK_THROWS_AS(reader.finish(), std::logic_error);
 }
 
 TEST_CASE("Reordering keeps every element and turns the memory order round") {
@@ -316,6 +385,33 @@ TEST_CASE("Reordering keeps every element and turns the memory order round") {
     }
     reader.finish();
   }
+}
+
+TEST_CASE("A file that changes while it is reordered is an error, for nobody looks at it again") {
+  const Directory directory;
+  write_file("x.npy", npy<float>({2, 3}, counting(6)));
+  ArrayReader reader("x.npy");
+  before_pread = [] { set_time("x.npy", 1, 0); };
+  CHECK(error_of([&] { reader.reorder(Order::fortran); }) == changed);
+  before_pread = nullptr;
+}
+
+TEST_CASE("Items of every size are reordered") {
+  const Directory directory;
+  const auto turned = [](const auto& values) {
+    using Value = std::decay_t<decltype(values.front())>;
+    write_file("x.npy", npy<Value>({2, 3}, values));
+    ArrayReader reader("x.npy");
+    reader.reorder(Order::fortran);
+    return load_all<Value>(reader, reader.view(1));
+  };
+  CHECK(turned(std::vector<std::int8_t>{1, 2, 3, 4, 5, 6}) ==
+        std::vector<std::int8_t>{1, 4, 2, 5, 3, 6});
+  CHECK(turned(std::vector<std::int16_t>{1, 2, 3, 4, 5, 600}) ==
+        std::vector<std::int16_t>{1, 4, 2, 5, 3, 600});
+  CHECK(turned(std::vector<std::uint32_t>{1, 2, 3, 4, 5, 1U << 31U}) ==
+        std::vector<std::uint32_t>{1, 4, 2, 5, 3, 1U << 31U});
+  CHECK(turned(std::vector<double>{1, 2, 3, 4, 5, 0.1}) == std::vector<double>{1, 4, 2, 5, 3, 0.1});
 }
 
 TEST_CASE("Reordering works in slabs where the array is larger than one") {

@@ -1,5 +1,8 @@
 #include "io/arrays/stored_array.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "io/arrays/npy.hpp"
 #include "support.hpp"
 
@@ -40,6 +43,25 @@ TEST_CASE("The size of the file has to be that of header and data") {
   CHECK(error(25) ==
         "input: x.npy: something follows the data: expected 91 bytes, got 92 (float32 (2, 3) and a "
         "header of 67)");
+}
+
+TEST_CASE("A document in the place of an array is named by its kind") {
+  const Directory directory;
+  const auto error = [](const std::string& content) {
+    return error_of([&] { return find(content); });
+  };
+  CHECK(error("{\"eps\": 1}") == "input: x.npy: is a state, not a .npy array");
+  CHECK(error("\n{\"channels\": 1, \"sum\": []}") ==
+        "input: x.npy: is a part of bn stats, not a .npy array");
+  CHECK(error("{\"a\": 1}") == "input: x.npy: is JSON, not a .npy array");
+  REQUIRE(::mkfifo("pipe", 0600) == 0);
+  Descriptor writing(::open("pipe", O_RDWR));
+  const InputFile pipe = open_input("pipe");
+  REQUIRE(::write(writing.get(), "{\"eps\": 1}", 10) == 10);
+  REQUIRE(writing.close() == 0);
+  CHECK(error_of([&] { return find_array(pipe); }) ==
+        "input: pipe: is JSON, not a .npy array");  // of which no more is looked at
+  CHECK(error("[1]") == "input: x.npy: is not a .npy file: it does not begin with \\x93NUMPY");
 }
 
 TEST_CASE("A file that is cut within the header is told so") {

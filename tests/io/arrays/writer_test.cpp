@@ -71,6 +71,44 @@ TEST_CASE("A stream is written in memory order") {
   CHECK(read_file("out") == expected_file(header, {0, 1, 2, 3, 4, 5}));
 }
 
+TEST_CASE("The header of a stream leaves with the first values, at once where there are none") {
+  const Directory directory;
+  const auto written = [](const ArrayHeader& header) {
+    CHECK(exited_with(status_of_child([&] {
+                        ::dup2(::open("out", O_WRONLY | O_CREAT | O_TRUNC, 0600), 1);
+                        OutputFile file(resolve_target("-"));
+                        ArrayWriter writer(file, header);
+                        writer.reserve();
+                        file.finish(false);
+                      }),
+                      0));
+    return read_file("out");
+  };
+  CHECK(written(header_of({2, 3})).empty());
+  CHECK(written(header_of({0, 3})) == format_npy_header(header_of({0, 3})));
+}
+
+TEST_CASE("A stream written out of order is a mistake of the caller") {
+  const Directory directory;
+  CHECK(exited_with(status_of_child([] {
+                      ::dup2(::open("out", O_WRONLY | O_CREAT, 0600), 1);
+                      OutputFile file(resolve_target("-"));
+                      const ArrayHeader header = header_of({2, 3});
+                      ArrayWriter writer(file, header);
+                      std::array<float, 3> values{};
+                      try {
+                        writer.store(
+                            make_view(header.shape, 1), {{1, 1}, {0, 3}, {0, 1}},
+                            {.data = reinterpret_cast<std::byte*>(values.data()), .stride = 12});
+                      } catch (const std::logic_error&) {
+                        return;
+                      }
+                      ::_exit(98);
+                    }),
+                    0));
+  CHECK(read_file("out").empty());
+}
+
 TEST_CASE("A vector is written as a float64 array of one dimension") {
   const Directory directory;
   OutputFile file(resolve_target("dgamma.npy"));

@@ -102,12 +102,15 @@ TEST_CASE("A cache that has been altered is refused, whatever the value") {
   CHECK(error_with("[1.0, 0.1]", "[1.0, 0.2]") == altered);
   CHECK(error_with("float32", "float64") == altered);
   CHECK(error_with("\"axis\": 1", "\"axis\": -2") == altered);
+  CHECK(error_with("\"C\"", "\"F\"") == altered);
+  CHECK(error_with("[2, 2]", "[1, 2, 2]") == altered);
   CHECK(error_with("0xfedcba9876543210", "0xfedcba9876543211") == altered);
   CHECK(error_with("\"axis\": 1,", "") == "input: c.json: key \"axis\" is missing");
   Cache test = train_cache();
   test.mode = Mode::test;
   test.sums.reset();
   CHECK(error_with("[1.5, 4.0]", "[1.25, 4.0]", format_cache(test)) == altered);
+  CHECK(error_with("[0.25, 0.0]", "[0.5, 0.0]", format_cache(test)) == altered);
   // Neither white space nor the order of the keys is a value.
   std::string moved = train_text;
   const std::string eps = "  \"eps\": 1e-05,\n";
@@ -151,6 +154,51 @@ TEST_CASE("Every member of a cache is checked") {
       "x_checksum is the string \"0xFEDC\", but has to be a string like \"0x0123456789abcdef\"";
   CHECK(error_with("0xfedcba9876543210", "0xFEDC") == input(checksum));
   CHECK(error_with("0xfedcba9876543210", "0xFEDCBA9876543210") != "nothing");
+}
+
+TEST_CASE("The shape of a cache has 2 to 64 dimensions of at most 2^53, the axis is one of them") {
+  const auto of_shape = [](const std::vector<std::size_t>& shape, std::ptrdiff_t axis) {
+    Cache cache = train_cache();
+    cache.mode = Mode::test;
+    cache.sums.reset();
+    cache.shape = shape;
+    cache.axis = axis;
+    cache.dtype = Dtype::uint8;
+    return error_of([&] { return parse_cache(format_cache(cache), "c.json"); });
+  };
+  const std::string shape = "an array of at least 2 and at most 64 integers >= 0";
+  CHECK(of_shape({2}, 0) == "input: c.json: shape is an array of 1, but has to be " + shape);
+  CHECK(of_shape({1, 2}, 1) == "nothing");
+  for (const std::size_t rank : {63U, 64U}) {
+    std::vector<std::size_t> long_shape(rank, 1);
+    long_shape[0] = 2;
+    CHECK(of_shape(long_shape, 0) == "nothing");
+    CHECK(of_shape(long_shape, -static_cast<std::ptrdiff_t>(rank)) == "nothing");
+    CHECK(of_shape(long_shape, -static_cast<std::ptrdiff_t>(rank) - 1) != "nothing");
+  }
+  std::vector<std::size_t> too_long(65, 1);
+  too_long[0] = 2;
+  CHECK(of_shape(too_long, 0) == "input: c.json: shape is an array of 65, but has to be " + shape);
+  const std::size_t most = std::size_t{1} << 53U;
+  CHECK(of_shape({most - 1, 2}, 1) == "nothing");
+  CHECK(of_shape({most, 2}, 1) == "nothing");
+  CHECK(of_shape({most + 2, 2}, 1) ==
+        "input: c.json: shape[0] is not such an integer, but shape has to be " + shape);
+  CHECK(error_with("[2, 2]", "[2, -1]") ==
+        "input: c.json: shape[1] is not such an integer, but shape has to be " + shape);
+  CHECK(of_shape({1, 2}, 2) ==
+        "input: c.json: axis is the number 2, but has to be an axis of the shape");
+}
+
+TEST_CASE("A checksum is written as 0x and 16 small digits") {
+  for (const std::string checksum :
+       {"0xfedcba987654321", "0xfedcba98765432100", "0Xfedcba9876543210", "0xFedcba9876543210",
+        "00fedcba9876543210", "0xfedcba987654321g", "0x-edcba9876543210"}) {
+    CAPTURE(checksum);
+    CHECK(error_with("0xfedcba9876543210", checksum) ==
+          "input: c.json: x_checksum is the string \"" + checksum +
+              "\", but has to be a string like \"0x0123456789abcdef\"");
+  }
 }
 
 TEST_CASE("The count of a cache is the values per channel of its shape") {

@@ -14,6 +14,8 @@ json::Document document(const std::string& value) { return {"{\"k\": " + value +
 TEST_CASE("eps is a number above 0") {
   const auto eps = [](const std::string& value) { return read_eps(document(value).field("k")); };
   CHECK(eps("1e-3") == 1e-3);
+  CHECK(eps("5e-324") > 0);
+  CHECK(error_of([&] { return eps("-5e-324"); }) != "nothing");
   CHECK(error_of([&] { return eps("0"); }) ==
         "input: f.json: k is the number 0, but has to be a number > 0");
   CHECK(error_of([&] { return eps("\"1\""); }) ==
@@ -24,6 +26,8 @@ TEST_CASE("There are as many values as channels") {
   CHECK(read_channels(document("[1, -2.5]"), "k", 2) == std::vector<double>{1, -2.5});
   CHECK(error_of([] { return read_channels(document("[1, 2]"), "k", 3); }) ==
         "input: f.json: k is an array of 2, but has to be an array of 3 numbers, one per channel");
+  CHECK(error_of([] { return read_channels(document("[1, 2]"), "k", 1); }) ==
+        "input: f.json: k is an array of 2, but has to be an array of 1 numbers, one per channel");
 }
 
 TEST_CASE("The first variance below 0 is named") {

@@ -57,6 +57,7 @@ TEST_CASE("A value of another kind is named together with its key") {
     });
   };
   CHECK(number("null") == "input: s.json: eps is null, but has to be a number");
+  CHECK(number("false") == "input: s.json: eps is the boolean false, but has to be a number");
   CHECK(number("true") == "input: s.json: eps is the boolean true, but has to be a number");
   CHECK(number("\"0.1\"") == "input: s.json: eps is the string \"0.1\", but has to be a number");
   CHECK(number("[1, 2]") == "input: s.json: eps is an array of 2, but has to be a number");
@@ -71,9 +72,28 @@ TEST_CASE("A value of another kind is named together with its key") {
         "input: s.json: c is the number 1.0, but has to be an integer");
   CHECK(error_of([&] { return document.field("d").unsigned_integer("a count"); }) ==
         "input: s.json: d is the number -1, but has to be a count");
-  CHECK(error_of([&] { return document.field("e").integer("an integer"); }) != "nothing");
+  CHECK(error_of([&] { return document.field("e").integer("an integer"); }) ==
+        "input: s.json: e is the number 9223372036854775808, but has to be an integer");
   CHECK(error_of([&] { return document.field("none"); }) ==
         "input: s.json: key \"none\" is missing");
+}
+
+TEST_CASE("Integers are read as far as 64 bits hold them, those with a sign as far as 63") {
+  const auto integer = [](const std::string& text) {
+    return parse("{\"k\": " + text + "}").field("k").integer("an integer");
+  };
+  const auto count = [](const std::string& text) {
+    return parse("{\"k\": " + text + "}").field("k").unsigned_integer("a count");
+  };
+  CHECK(integer("9223372036854775807") == std::numeric_limits<std::int64_t>::max());
+  CHECK(integer("-9223372036854775807") == -std::numeric_limits<std::int64_t>::max());
+  CHECK(error_of([&] { return integer("-9223372036854775808"); }) != "nothing");
+  CHECK(error_of([&] { return integer("9223372036854775808"); }) != "nothing");
+  CHECK(integer("-1") == -1);
+  CHECK(count("0") == 0);
+  CHECK(count("18446744073709551615") == std::numeric_limits<std::uint64_t>::max());
+  CHECK(error_of([&] { return count("18446744073709551616"); }) ==
+        "input: s.json: k is the number 18446744073709551616, but has to be a count");
 }
 
 TEST_CASE("Nothing but one object is a document") {
@@ -92,6 +112,7 @@ TEST_CASE("Nothing but one object is a document") {
   CHECK(error_in("{\"a\": 1} x").starts_with("input: s.json: is not valid JSON"));
   CHECK(error_in("\xEF\xBB\xBF{}") ==
         "input: s.json: begins with a byte order mark; JSON in UTF-8 without one is needed");
+  CHECK(error_in("\xFE\xFF{").starts_with("input: s.json: begins with a byte order mark"));
   CHECK(error_in("\xFF\xFE{").starts_with("input: s.json: begins with a byte order mark"));
 }
 
@@ -139,6 +160,17 @@ TEST_CASE("The numbers that only Python's JSON has are named") {
   CHECK(error_in("{\"a\": nan}").find("no NaN") == std::string::npos);
 }
 
+TEST_CASE("A message shows 40 bytes of what was found") {
+  const auto error = [](std::size_t size) {
+    return error_of([&] {
+      return parse("{\"k\": \"" + std::string(size, 'x') + "\"}").field("k").number("a number");
+    });
+  };
+  const std::string begin = "input: s.json: k is the string \"";
+  CHECK(error(38) == begin + std::string(38, 'x') + "\", but has to be a number");
+  CHECK(error(39) == begin + std::string(39, 'x') + "..., but has to be a number");
+}
+
 TEST_CASE("A key given twice is an error at any depth") {
   CHECK(error_in(R"({"a": 1, "a": 1})") == "input: s.json: key \"a\" is given twice");
   CHECK(error_in(R"({"m": [{"x\n": 1, "x\n": 1}]})") ==
@@ -158,7 +190,20 @@ TEST_CASE("Numbers that no finite double is are errors") {
 TEST_CASE("Deep nesting is refused without recursion") {
   const std::string deep = "{\"metadata\": " + std::string(100000, '[');
   CHECK(error_in(deep) == "input: s.json: is nested deeper than 64 levels");
-  CHECK(error_in("{\"m\": " + std::string(63, '[') + std::string(63, ']') + "}") == "nothing");
+  const std::string too_deep = "input: s.json: is nested deeper than 64 levels";
+  const auto arrays = [](std::size_t levels) {  // in the document, which is the first level
+    return "{\"m\": " + std::string(levels - 1, '[') + std::string(levels - 1, ']') + "}";
+  };
+  CHECK(error_in(arrays(63)) == "nothing");
+  CHECK(error_in(arrays(64)) == "nothing");
+  CHECK(error_in(arrays(65)) == too_deep);
+  const auto objects = [](std::size_t levels) {
+    std::string text = "0";
+    for (std::size_t level = 0; level < levels; ++level) text = "{\"m\": " + text + "}";
+    return text;
+  };
+  CHECK(error_in(objects(64)) == "nothing");
+  CHECK(error_in(objects(65)) == too_deep);
 }
 
 TEST_CASE("An unknown key is answered with the nearest valid one") {

@@ -110,6 +110,10 @@ TEST_CASE("Running statistics that leave the range of the file are refused") {
                                          .running_var = {},
                                          .num_batches_tracked = (std::uint64_t{1} << 53U) + 1});
         }) == "input: s.json: num_batches_tracked has reached 2^53; set it back");
+  set_running_statistics(
+      state,
+      {.running_mean = {}, .running_var = {}, .num_batches_tracked = std::uint64_t{1} << 53U});
+  CHECK(state.num_batches_tracked == std::uint64_t{1} << 53U);
 }
 
 TEST_CASE("A value of the wrong type is an error for every key") {
@@ -145,14 +149,26 @@ TEST_CASE("A value out of range is an error") {
   CHECK(error_in(R"({"eps": -1e-5})").starts_with("input: s.json: eps is the number -1e-5"));
   CHECK(error_in(R"({"momentum": 1.1})").starts_with("input: s.json: momentum is the number 1.1"));
   CHECK(error_in(R"({"momentum": -0.1})") != "nothing");
+  CHECK(error_in(R"({"eps": 5e-324})") == "nothing");
   CHECK(error_in(R"({"momentum": 0})") == "nothing");
+  CHECK(error_in(R"({"momentum": -0.0})") == "nothing");
+  CHECK(error_in(R"({"momentum": -5e-324})") != "nothing");
+  CHECK(error_in(R"({"momentum": 0.9999999999999999})") == "nothing");
   CHECK(error_in(R"({"momentum": 1})") == "nothing");
+  CHECK(error_in(R"({"momentum": 1.0000000000000002})") != "nothing");
+  CHECK(error_in(R"({"running_var": [0, -0.0]})") == "nothing");
+  CHECK(error_in(R"({"running_var": [0, -5e-324]})") != "nothing");
   CHECK(error_in(R"({"axis": 1.0})") != "nothing");
   CHECK(error_in(R"({"running_var": [1, -0.5]})") ==
         "input: s.json: running_var[1] is -0.5, but running_var has to be an array of numbers >= "
         "0");
   CHECK(error_in(R"({"num_batches_tracked": -1})") != "nothing");
-  CHECK(error_in(R"({"num_batches_tracked": 9007199254740993})") != "nothing");
+  for (const std::string count : {"0", "9007199254740991", "9007199254740992"}) {
+    CHECK(error_in("{\"num_batches_tracked\": " + count + "}") == "nothing");
+  }
+  CHECK(error_in(R"({"num_batches_tracked": 9007199254740993})") ==
+        "input: s.json: num_batches_tracked is the number 9007199254740993, but has to be an "
+        "integer from 0 to 2^53");
   CHECK(error_in(R"({"gamma": ""})") != "nothing");
   CHECK(error_in(R"({"gamma": "a\u0000b"})") != "nothing");
 }

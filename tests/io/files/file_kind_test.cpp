@@ -110,6 +110,14 @@ TEST_CASE("What is no regular file is not looked into") {
   CHECK_FALSE(file_kind("."));
 }
 
+TEST_CASE("Only what is not there is no file, and only documents have keys") {
+  const Directory directory;
+  write_file("f", "");
+  CHECK(error_of([] { return file_kind("f/y").has_value(); }) ==
+        "system: f/y: cannot open: Not a directory");
+  CHECK_THROWS_AS(keys_of(FileKind::array), std::invalid_argument);
+}
+
 TEST_CASE("A file that may not be read could be anything") {
   const Directory directory;
   write_file("f", "{}");

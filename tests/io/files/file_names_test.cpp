@@ -1,5 +1,7 @@
 #include "io/files/file_names.hpp"
 
+#include <fcntl.h>
+
 #include <climits>
 
 #include "support.hpp"
@@ -54,6 +56,22 @@ TEST_CASE("A list that is not ended by NUL is not read to the end of memory") {
   CHECK(error_in(with_nul("a") + std::string(PATH_MAX, 'b')) ==
         "input: list:2: a name longer than 4095 bytes; each name has to end in a NUL byte, as find "
         "-print0 writes them");
+}
+
+TEST_CASE("Standard input cannot be a name on itself, but in a file") {
+  const Directory directory;
+  const std::vector<std::string> names = {"-", "a"};
+  CHECK(names_in(with_nul("-") + "a") == names);
+  CHECK(exited_with(status_of_child([] {
+                      ::dup2(::open("list", O_RDONLY), 0);
+                      const std::string error = error_of([] { return read_file_names("-"); });
+                      if (error !=
+                          "input: standard input:1: no file name of - is allowed on standard input "
+                          "itself") {
+                        ::_exit(98);
+                      }
+                    }),
+                    0));
 }
 
 TEST_CASE("A list that cannot be read is an error of the system") {

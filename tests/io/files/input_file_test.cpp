@@ -1,14 +1,29 @@
 #include "io/files/input_file.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <new>
 #include <string>
 
 #include "support.hpp"
 
 using namespace bn::io;
 using namespace bn::io::test;
+
+namespace {
+
+// Sanitizers need more address space than any limit would leave them.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
+
+}  // namespace
 
 TEST_CASE("A file is opened under a name that messages can show") {
   const Directory directory;
@@ -40,17 +55,16 @@ TEST_CASE("Standard input begins where it stands, and stays open") {
 }
 
 TEST_CASE("A closed standard input is an error, and not whatever file gets its number") {
-  CHECK(threw(status_of_child([] {
-                ::close(0);
-                static_cast<void>(open_input("-"));
-              }),
-              ErrorKind::system));
-  CHECK(threw(status_of_child([] {
-                ::close(0);
-                if (::open("/", O_PATH) != 0) ::_exit(98);  // as prepare_process() leaves it
-                static_cast<void>(open_input("-"));
-              }),
-              ErrorKind::system));
+  for (const bool filled : {false, true}) {
+    CHECK(exited_with(status_of_child([filled] {
+                        ::close(0);
+                        // As prepare_process() leaves it.
+                        if (filled && ::open("/", O_PATH) != 0) ::_exit(98);
+                        const std::string error = error_of([] { return open_input("-"); });
+                        ::_exit(error == "system: standard input: is closed" ? 0 : 97);
+                      }),
+                      0));
+  }
 }
 
 TEST_CASE("What cannot be read is an error of the system") {
@@ -70,6 +84,30 @@ TEST_CASE("Text is read to its end, however long it has become and whatever it c
   write_file("f", text + text);
   CHECK(read_text(growing, FileKind::state) == text + text);
   CHECK(read_text(open_input("/dev/null"), FileKind::state).empty());
+}
+
+TEST_CASE("Text of more than 4 GiB is refused before any of it is read") {
+  const Directory directory;
+  const std::uintmax_t limit = std::uintmax_t{4} << 30U;
+  const auto status_of = [](std::uintmax_t size) {
+    write_file("f", "{");
+    std::filesystem::resize_file("f", size);  // takes no room
+    return status_of_child([] {
+      const InputFile file = open_input("f");
+      // So that nobody has to wait until as much has been read.
+      const rlimit little{.rlim_cur = std::size_t{1} << 30U, .rlim_max = std::size_t{1} << 30U};
+      if (!kSanitized) ::setrlimit(RLIMIT_AS, &little);
+      try {
+        static_cast<void>(read_text(file, FileKind::state));
+      } catch (const std::bad_alloc&) {
+        ::_exit(97);
+      }
+    });
+  };
+  CHECK(threw(status_of(limit + 1), ErrorKind::input));
+  if (kSanitized) return;
+  CHECK(exited_with(status_of(limit - 1), 97));
+  CHECK(exited_with(status_of(limit), 97));
 }
 
 TEST_CASE("A NUL byte ends the reading, even of what has no end") {

@@ -1,11 +1,17 @@
 #include "io/files/output_file.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
+#include <utility>
 
 #include "support.hpp"
 
@@ -30,7 +36,34 @@ void replace(const std::string& path, const std::string& content) {
 
 using Names = std::vector<std::string>;
 
+// What fallocate() below fails with, unless 0.
+int error_of_fallocate = 0;
+
 }  // namespace
+
+// In place of the C library's, so that a test can have any file system.
+extern "C" int fallocate(int fd, int mode, off_t offset, off_t size) {
+  if (error_of_fallocate != 0) {
+    errno = error_of_fallocate;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_fallocate, fd, mode, offset, size));
+}
+
+TEST_CASE("Room is reserved where the file system can, and missing room is an error") {
+  const Directory directory;
+  const auto error = [](int number) {
+    error_of_fallocate = number;
+    const std::string found = error_of([] { OutputFile(resolve_target("y")).allocate(1); });
+    error_of_fallocate = 0;
+    return found;
+  };
+  for (const int number : {0, EOPNOTSUPP, ENOSYS, EINVAL}) CHECK(error(number) == "nothing");
+  const std::string cannot = "system: y: cannot reserve 1 bytes: ";
+  CHECK(error(ENOSPC) == cannot + "No space left on device");
+  CHECK(error(EFBIG) == cannot + "File too large");
+  CHECK(error(EIO) == cannot + "Input/output error");
+}
 
 TEST_CASE("A file appears at the commit and not before") {
   without_unnamed_files = GENERATE(false, true);
@@ -75,6 +108,73 @@ TEST_CASE("A new file obeys the umask, a replaced one keeps its mode") {
   CHECK(read_file("old") == "y");
 }
 
+TEST_CASE("A replaced file keeps its owner and group, as far as who replaces it may give them") {
+  const Directory directory;
+  ::chmod(".", 0777);
+  const auto owners = [] {
+    struct stat status {};
+    REQUIRE(::stat("y", &status) == 0);
+    return std::pair(status.st_uid, status.st_gid);
+  };
+  write_file("y", "old");
+  if (::chown("y", 1234, 5678) != 0) {
+    WARN("skipped: only root can give files away");
+    return;
+  }
+  replace("y", "new");
+  CHECK(owners() == std::pair<uid_t, gid_t>(1234, 5678));
+  ::chmod("y", 0666);
+  CHECK(exited_with(status_of_child([] {
+                      const gid_t group = 5678;
+                      if (::setgroups(1, &group) != 0 || ::setgid(65534) != 0 ||
+                          ::setuid(65534) != 0) {
+                        ::_exit(98);
+                      }
+                      replace("y", "newer");
+                    }),
+                    0));
+  CHECK(owners() == std::pair<uid_t, gid_t>(65534, 5678));
+}
+
+TEST_CASE("While it is written, what replaces a file is for its owner; and it is never setuid") {
+  without_unnamed_files = true;
+  const Directory directory;
+  const mode_t before = ::umask(0);
+  write_file("y", "old");
+  ::chmod("y", 04755);
+  {
+    OutputFile file(resolve_target("y"));
+    CHECK(mode_of(Directory::names().front()) == 0600);
+    file.finish(false);
+    file.commit();
+  }
+  ::umask(before);
+  CHECK(mode_of("y") == 0755);
+  without_unnamed_files = false;
+}
+
+TEST_CASE("A mode that is changed while the output is written is that of the new file") {
+  const Directory directory;
+  write_file("y", "old");
+  ::chmod("y", 0644);
+  OutputFile file(resolve_target("y"));
+  ::chmod("y", 0600);
+  file.finish(false);
+  file.commit();
+  CHECK(mode_of("y") == 0600);
+}
+
+TEST_CASE("A file that is gone when the output is complete has left it its mode") {
+  const Directory directory;
+  write_file("y", "old");
+  ::chmod("y", 0604);
+  OutputFile file(resolve_target("y"));
+  std::filesystem::remove("y");
+  file.finish(false);
+  file.commit();
+  CHECK(mode_of("y") == 0604);
+}
+
 TEST_CASE("Links are followed to the file, which is what is replaced") {
   const Directory directory;
   ::mkdir("d", 0700);
@@ -107,6 +207,42 @@ TEST_CASE("What cannot be written is an error of the system, before anything is 
   CHECK(error("f/y") == "system: f/y: cannot open: Not a directory");
 }
 
+TEST_CASE("As many links are followed as the kernel does") {
+  const Directory directory;
+  write_file("link0", "old");
+  for (int i = 1; i <= 41; ++i) {
+    REQUIRE(::symlink(("link" + std::to_string(i - 1)).c_str(),
+                      ("link" + std::to_string(i)).c_str()) == 0);
+  }
+  for (const int links : {39, 40, 41}) {
+    const std::string path = "link" + std::to_string(links);
+    const Descriptor by_kernel(::open(path.c_str(), O_RDONLY));
+    CHECK(bool(by_kernel) == (links <= 40));
+    CHECK(error_of([&] { return resolve_target(path); }) ==
+          (links <= 40 ? "nothing"
+                       : "system: link41: cannot open: Too many levels of symbolic links"));
+  }
+}
+
+TEST_CASE("A descriptor is named by its number and nothing else") {
+  const Directory directory;
+  for (const std::string prefix : {"/dev/fd/", "/proc/self/fd/"}) {
+    CHECK(resolve_target(prefix + "0").descriptor == 0);
+    CHECK(resolve_target(prefix + "2").descriptor == 2);
+    CHECK(error_of([&] { return resolve_target(prefix + "9999"); }) ==
+          "system: " + prefix + "9999: is closed");
+    for (const std::string name : {"-1", "1x", "x", "99999999999"}) {
+      CAPTURE(name);
+      // Not found, rather than closed.
+      CHECK(error_of([&] {
+              return OutputFile(resolve_target(prefix + name));
+            }).starts_with("system: " + prefix + name + ": cannot "));
+    }
+  }
+  CHECK(resolve_target("/dev/stdin").descriptor == 0);
+  CHECK(resolve_target("/dev/stderr").descriptor == 2);
+}
+
 TEST_CASE("Read-only files and directories are refused to ordinary users") {
   const Directory directory;
   ::mkdir("d", 0755);
@@ -123,6 +259,23 @@ TEST_CASE("Read-only files and directories are refused to ordinary users") {
   CHECK(threw(as_nobody("f"), ErrorKind::system));
   CHECK(threw(as_nobody("d/y"), ErrorKind::system));
   CHECK(read_file("f") == "old");
+}
+
+TEST_CASE("A directory that may be written but not read is not synced, for nobody could") {
+  const Directory directory;
+  ::mkdir("d", 0777);
+  ::chmod("d", 0333);
+  ::chmod(".", 0777);
+  CHECK(exited_with(status_of_child([] {
+                      if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) {
+                        ::_exit(98);
+                      }
+                      if (::open("d", O_RDONLY) != -1) ::_exit(97);
+                      replace("d/y", "new");
+                    }),
+                    0));
+  CHECK(read_file("d/y") == "new");
+  ::chmod("d", 0777);
 }
 
 TEST_CASE("An existing file can be refused, also when it appears while the run goes on") {
@@ -197,6 +350,22 @@ TEST_CASE("A device is written directly and stays a device") {
   OutputFile full(resolve_target("/dev/full"));
   CHECK(error_of([&] { full.append("x"); }) ==
         "system: /dev/full: cannot write: No space left on device");
+}
+
+TEST_CASE("A socket cannot be opened, and what standard output is need not be") {
+  const Directory directory;
+  const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = "socket"};
+  REQUIRE(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  CHECK(error_of([] { return OutputFile(resolve_target("socket")); }) ==
+        "system: socket: cannot open: No such device or address");
+  REQUIRE(::mkfifo("pipe", 0600) == 0);
+  CHECK(exited_with(status_of_child([] {
+                      if (resolve_target("pipe").descriptor != -1) ::_exit(98);
+                      ::dup2(::open("pipe", O_RDWR), 1);
+                      if (resolve_target("pipe").descriptor != 1) ::_exit(97);
+                    }),
+                    0));
 }
 
 TEST_CASE("Standard output is written where it stands, by every name it has") {
@@ -305,4 +474,5 @@ TEST_CASE("Two paths to one file are the same target, whether it exists or not")
   CHECK_FALSE(same("/dev/null", "/dev/null"));
   CHECK_FALSE(resolve_target("y").same_place(resolve_target("hard")));
   CHECK(resolve_target("y").same_place(resolve_target("soft")));
+  CHECK_FALSE(resolve_target("y").same_place(resolve_target("d/y")));
 }

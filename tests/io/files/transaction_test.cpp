@@ -67,6 +67,24 @@ TEST_CASE("The last output is synced, the others are renamed, then the last, and
   CHECK(calls == Names{"sync file", "rename to y", "sync file", "sync directory"});
 }
 
+TEST_CASE("What is written directly is synced where it is a file, and where that is asked for") {
+  const Directory directory;
+  const auto synced = [](bool sync, int flags, const char* path) {
+    return status_of_child([&] {
+      ::dup2(::open(path, flags, 0600), 1);
+      Transaction transaction({.sync = sync});
+      transaction.add_output("-", "-o").append("new");
+      calls.clear();
+      transaction.commit();
+      ::_exit(static_cast<int>(calls.size()));
+    });
+  };
+  CHECK(exited_with(synced(true, O_WRONLY | O_CREAT, "y"), 1));
+  CHECK(read_file("y") == "new");
+  CHECK(exited_with(synced(false, O_WRONLY, "y"), 0));
+  CHECK(exited_with(synced(true, O_WRONLY, "/dev/null"), 0));  // has nothing to be synced
+}
+
 TEST_CASE("Outputs become visible together") {
   const Directory directory;
   write_file("y", "old");
@@ -225,6 +243,15 @@ TEST_CASE("Standard input is protected by nobody, for no output could be it") {
   transaction.protect("-", "--cache");
   transaction.add_output("/dev/null", "-o");
   transaction.commit();
+  CHECK(exited_with(status_of_child([] {
+                      ::dup2(::open("y", O_WRONLY | O_CREAT, 0600), 1);
+                      Transaction both;
+                      both.protect("-", "--cache");
+                      both.add_output("-", "-o").append("new");
+                      both.commit();
+                    }),
+                    0));
+  CHECK(read_file("y") == "new");
 }
 
 TEST_CASE("A transaction has at most one last output, and writes none that it does not have") {
