@@ -310,6 +310,50 @@ TEST_CASE("In the gradients, too, x is looked at before dy and the first positio
   }
 }
 
+namespace {
+
+// Results for which there has to be room before they are placed; made once.
+class ReservedSink : public data::ArraySink {
+ public:
+  explicit ReservedSink(Array& array, Access access) : data::ArraySink(array, access) {}
+  void reserve() override { ++reserved; }
+  [[nodiscard]] bn::MutableRows place(const View& view, const bn::Tile& tile,
+                                      std::byte* scratch) override {
+    if (reserved != 1) placed_too_soon = true;
+    return data::ArraySink::place(view, tile, scratch);
+  }
+
+  std::atomic<int> reserved{0};
+  std::atomic<bool> placed_too_soon{false};
+};
+
+}  // namespace
+
+TEST_CASE("Room for the results is made once, before any of them is placed") {
+  for (const View& view : {View{64, 100, 100}, View{2, 3, 130000}, View{150, 3000, 1}}) {
+    const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
+    const Layer layer(view.channel);
+    for (const unsigned threads : {1U, 3U}) {
+      for (const Access access : {Access::in_place, Access::copying, Access::sequential}) {
+        for (const bool training : {true, false}) {
+          INFO(support::text(view) << " " << threads << " " << training);
+          Array y(Dtype::float32, x.size());
+          data::ArraySource source(x, Access::copying);
+          ReservedSink sink(y, access);
+          if (training) {
+            (void)bn::forward_train(view, source, layer.parameters(), sink, {.threads = threads});
+          } else {
+            (void)bn::forward_test(view, source, layer.running_mean, layer.running_var,
+                                   layer.parameters(), sink, {.threads = threads});
+          }
+          REQUIRE(sink.reserved == 1);
+          REQUIRE_FALSE(sink.placed_too_soon);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("Progress ends at its total, which is every byte that is read") {
   for (const View& view : {View{64, 100, 100}, View{2, 3, 130000}}) {
     const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
