@@ -377,6 +377,14 @@ TEST_CASE("One value per channel has no gradient in train mode") {
   REQUIRE_THROWS_AS(train(view, x, x, Dtype::float32, Layer(3)), bn::SingleValueError);
 }
 
+TEST_CASE("No channels have no gradients, of one value a channel, too") {
+  const Array none(Dtype::float32, 0);
+  for (const View& view : {View{1, 0, 1}, View{5, 0, 2}}) {
+    REQUIRE(train(view, none, none, Dtype::float32, Layer(0)).result.dgamma.empty());
+    REQUIRE(test(view, none, none, Dtype::float32, Layer(0)).result.dgamma.empty());
+  }
+}
+
 TEST_CASE("Sums of another batch or of another shape are refused") {
   const View view{10, 3, 1};
   const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
