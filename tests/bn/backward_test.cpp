@@ -155,6 +155,27 @@ TEST_CASE("Gradients keep their bounds for integers of eight bytes close to one 
   }
 }
 
+TEST_CASE("Dx of ordinary float64 values is the nearest double, or all but: no low part is lost") {
+  // The bound of 4 ulp would forgive the loss of one.
+  for (const View& view : {View{60, 2, 1}, View{4, 2, 37}}) {
+    const Array x = data::make(Dtype::float64, view, Kind::normal, 3);
+    const Array dy = data::make(Dtype::float64, view, Kind::alternating, 4);
+    const Layer layer(view.channel);
+    const Run run = train(view, x, dy, Dtype::float64, layer);
+    support::Worst worst;
+    for (std::size_t c = 0; c < view.channel; ++c) {
+      const oracle::Gradients want = oracle::gradients_train(
+          x.channel(view, c), dy.channel(view, c), layer.gamma[c], layer.eps);
+      const auto positions = x.positions(view, c);
+      for (std::size_t i = 0; i < positions.size(); ++i) {
+        worst(oracle::error_in_ulp(Dtype::float64, run.dx.get(positions[i]), want.dx[i].exact,
+                                   want.dx[i].exact));
+      }
+    }
+    REQUIRE(worst.value() <= 0.5001);
+  }
+}
+
 TEST_CASE("Dx keeps its bound where its three terms cancel") {
   // dy is nearly a linear function of x: what the gradient projects away.
   for (const Dtype dtype : {Dtype::float32, Dtype::float64}) {
