@@ -134,6 +134,18 @@ TEST_CASE("Memory, files and streams of results give the same bits") {
   }
 }
 
+TEST_CASE("A stream is summed by one thread, in its order") {
+  for (const View& view : kLarge) {
+    const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
+    data::ArraySource memory(x);
+    const bn::Sums want = bn::sums(view, memory);
+    for (const unsigned threads : {1U, 3U, 8U}) {
+      data::ArraySource stream(x, Access::sequential);
+      REQUIRE(bn::sums(view, stream, {.threads = threads}) == want);
+    }
+  }
+}
+
 TEST_CASE("In test mode streams in and out give the bits of memory") {
   for (const View& view : kLarge) {
     const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
