@@ -219,6 +219,10 @@ TEST_CASE("Only what is aligned and too large for the caches is written past the
   REQUIRE(non_temporal(kFit + 1, 4));
   REQUIRE_FALSE(non_temporal(kFit + 1, 2));
   REQUIRE_FALSE(non_temporal(kFit, 0));
+  machine.last_cache = 1000 * 1000 * 4 / 2;  // half of 1000 rows
+  REQUIRE_FALSE(non_temporal(1000, 0));
+  --machine.last_cache;
+  REQUIRE(non_temporal(1000, 0));
 }
 
 TEST_CASE("Arrays of different dtypes go together") {
