@@ -155,6 +155,27 @@ TEST_CASE("Gradients keep their bounds for integers of eight bytes close to one 
   }
 }
 
+TEST_CASE("Dx of ordinary float64 values is the nearest double, or all but: no low part is lost") {
+  // The bound of 4 ulp would forgive the loss of one.
+  for (const View& view : {View{60, 2, 1}, View{4, 2, 37}}) {
+    const Array x = data::make(Dtype::float64, view, Kind::normal, 3);
+    const Array dy = data::make(Dtype::float64, view, Kind::alternating, 4);
+    const Layer layer(view.channel);
+    const Run run = train(view, x, dy, Dtype::float64, layer);
+    support::Worst worst;
+    for (std::size_t c = 0; c < view.channel; ++c) {
+      const oracle::Gradients want = oracle::gradients_train(
+          x.channel(view, c), dy.channel(view, c), layer.gamma[c], layer.eps);
+      const auto positions = x.positions(view, c);
+      for (std::size_t i = 0; i < positions.size(); ++i) {
+        worst(oracle::error_in_ulp(Dtype::float64, run.dx.get(positions[i]), want.dx[i].exact,
+                                   want.dx[i].exact));
+      }
+    }
+    REQUIRE(worst.value() <= 0.5001);
+  }
+}
+
 TEST_CASE("Dx keeps its bound where its three terms cancel") {
   // dy is nearly a linear function of x: what the gradient projects away.
   for (const Dtype dtype : {Dtype::float32, Dtype::float64}) {
@@ -377,6 +398,14 @@ TEST_CASE("One value per channel has no gradient in train mode") {
   REQUIRE_THROWS_AS(train(view, x, x, Dtype::float32, Layer(3)), bn::SingleValueError);
 }
 
+TEST_CASE("No channels have no gradients, of one value a channel, too") {
+  const Array none(Dtype::float32, 0);
+  for (const View& view : {View{1, 0, 1}, View{5, 0, 2}}) {
+    REQUIRE(train(view, none, none, Dtype::float32, Layer(0)).result.dgamma.empty());
+    REQUIRE(test(view, none, none, Dtype::float32, Layer(0)).result.dgamma.empty());
+  }
+}
+
 TEST_CASE("Sums of another batch or of another shape are refused") {
   const View view{10, 3, 1};
   const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
@@ -400,6 +429,81 @@ TEST_CASE("Gradients beyond the range of double are an error that names them") {
   } catch (const bn::RangeError& error) {
     REQUIRE(std::string(error.statistic) == "dbeta");
     REQUIRE(error.channel == 1);
+  }
+}
+
+TEST_CASE("Each constant of a channel beyond the range of double is an error that names it") {
+  const View view{4, 2, 1};
+  // Channel 1: x and dy take turns between two values. Returns what the error names, or "".
+  const auto refused = [&](double x, double dy_even, double dy_odd, double gamma, double eps) {
+    Array all_x(Dtype::float64, view.size());
+    Array all_dy(Dtype::float64, view.size());
+    for (std::size_t i = 0; i < view.outer; ++i) {
+      all_x.set(2 * i, static_cast<double>(i));
+      all_x.set(2 * i + 1, i % 2 == 0 ? x : -x);
+      all_dy.set(2 * i + 1, i % 2 == 0 ? dy_even : dy_odd);
+    }
+    Layer layer(2, eps);
+    layer.gamma = {1, gamma};
+    try {
+      (void)train(view, all_x, all_dy, Dtype::float64, layer);
+    } catch (const bn::RangeError& error) {
+      REQUIRE(error.channel == 1);
+      return std::string(error.statistic);
+    }
+    return std::string();
+  };
+  constexpr const char* kOfDx = "gamma * inv_std * dbeta or gamma * inv_std^2 * dgamma";
+  REQUIRE(refused(1e160, 0, 0, 1, 1e-5) == "var");
+  REQUIRE(refused(1e150, 0, 0, 1, 1e-5).empty());
+  REQUIRE(refused(1e-150, 0, 0, 1e200, 1e-290) == "gamma * inv_std");
+  REQUIRE(refused(1e-150, 0, 0, 1e100, 1e-290).empty());
+  REQUIRE(refused(1, 1e308, -1e308, 0, 1e-5) == "dgamma");
+  REQUIRE(refused(1, 4e307, -4e307, 0, 1e-5).empty());
+  // dy without a slope: the offset alone is infinite. dy that sums up to 0: the slope alone.
+  REQUIRE(refused(1, 1e300, 1e300, 1e10, 1e-5) == kOfDx);
+  REQUIRE(refused(1, 1e297, 1e297, 1e10, 1e-5).empty());
+  REQUIRE(refused(1, 1e300, -1e300, 1e10, 1e-5) == kOfDx);
+  REQUIRE(refused(1, 1e297, -1e297, 1e10, 1e-5).empty());
+}
+
+TEST_CASE("In test mode, too, gradients beyond the range of double are an error that names them") {
+  const View view{4, 2, 1};
+  const auto refused = [&](double x, double dy) {
+    Array all_x(Dtype::float64, view.size());
+    Array all_dy(Dtype::float64, view.size());
+    for (std::size_t i = 1; i < view.size(); i += 2) {
+      all_x.set(i, x);
+      all_dy.set(i, dy);
+    }
+    try {
+      (void)test(view, all_x, all_dy, Dtype::float64, Layer(2));
+    } catch (const bn::RangeError& error) {
+      REQUIRE(error.channel == 1);
+      return std::string(error.statistic);
+    }
+    return std::string();
+  };
+  REQUIRE(refused(1, 1e308) == "dbeta");
+  REQUIRE(refused(1e200, 1e200) == "dgamma");
+  REQUIRE(refused(1e200, -1e200) == "dgamma");
+  REQUIRE(refused(1e150, 1e150).empty());
+}
+
+TEST_CASE("In test mode gradients keep their bounds about a running mean that is far from zero") {
+  const View view{30, 3, 3};
+  for (const Dtype x_dtype : {Dtype::float32, Dtype::float64, Dtype::int32, Dtype::int64}) {
+    Array x(x_dtype, view.size());
+    Array dy(Dtype::float64, view.size());
+    data::Random random(6);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      x.set_integer(i, 100000 + random.between(-9, 9));
+      dy.set(i, random.normal());
+    }
+    Layer layer(3);
+    layer.running_mean = {100000.1, -99999.25, 100000.5};
+    INFO(bn::name(x_dtype));
+    check(view, x, dy, test(view, x, dy, Dtype::float64, layer), layer, Mode::test);
   }
 }
 

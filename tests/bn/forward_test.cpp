@@ -124,6 +124,36 @@ TEST_CASE("Y in test mode is within the stated bound for every pair of dtypes") 
   }
 }
 
+TEST_CASE("In test mode y keeps its bound about a running mean that is far from zero") {
+  const View view{30, 3, 2};
+  struct Case {
+    Dtype dtype;
+    std::int64_t centre;
+    double fraction;  // of the running mean
+  };
+  for (const auto& [dtype, centre, fraction] :
+       {Case{Dtype::float32, 1 << 20, 0.3}, Case{Dtype::float64, std::int64_t{1} << 40, 0.3},
+        Case{Dtype::int32, 1 << 30, 0.7}, Case{Dtype::int64, std::int64_t{1} << 40, 0.3},
+        Case{Dtype::int64, -(std::int64_t{1} << 40), 0.5},
+        Case{Dtype::int64, std::int64_t{1} << 62, 0}, Case{Dtype::uint64, INT64_MAX - 1023, 0},
+        Case{Dtype::uint64, std::int64_t{1} << 51, 0.5}}) {
+    data::Random random(8);
+    Array x(dtype, view.size());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      x.set_integer(i, centre + random.between(-9, 9));
+    }
+    Layer layer(3);
+    layer.beta.assign(3, 0.0);  // nothing hides the error of x_hat
+    layer.running_mean.assign(3, static_cast<double>(centre) + fraction);
+    layer.running_mean[1] -= 4;
+    for (const Dtype y_dtype : data::kFloating) {
+      INFO(bn::name(dtype) << " " << centre << " " << bn::name(y_dtype));
+      REQUIRE(worst_y_error(view, x, test(view, x, y_dtype, layer).y, layer, false) <=
+              bound(y_dtype));
+    }
+  }
+}
+
 TEST_CASE("Y keeps its bound where the mean is 1e8 deviations away, and beyond") {
   const View view{100, 2, 20};
   for (const double mean : {1e8, 1e11, 1e15}) {
@@ -377,6 +407,28 @@ TEST_CASE("A variance beyond the range of double is an error that names the chan
     REQUIRE(error.channel == 1);
     REQUIRE(std::string(error.statistic) == "var");
   }
+}
+
+TEST_CASE("An unbiased variance beyond the range of double is an error, too") {
+  // Of a and -a the variance is a^2, the unbiased one 2 * a^2, and 2^1024 is beyond.
+  const View view{2, 2, 1};
+  const Layer layer(2);
+  const auto refused = [&](double a) {
+    Array x(Dtype::float64, view.size());
+    x.set(1, a);
+    x.set(3, -a);
+    try {
+      (void)train(view, x, Dtype::float64, layer);
+    } catch (const bn::RangeError& error) {
+      REQUIRE(error.channel == 1);
+      return std::string(error.statistic);
+    }
+    return std::string();
+  };
+  const double root = std::sqrt(0x1p1023);
+  REQUIRE(refused(root * (1 - 0x1p-50)).empty());
+  REQUIRE(refused(root * (1 + 0x1p-50)) == "var");
+  REQUIRE(refused(1.3e154) == "var");
 }
 
 TEST_CASE("A scale beyond the range of double is an error, but not for a constant channel") {

@@ -1,5 +1,7 @@
 #include "bn/running_statistics.hpp"
 
+#include <cmath>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 
@@ -46,6 +48,59 @@ TEST_CASE("Running statistics are updated in double, each operation rounded, as 
   }
   bn::RunningStatistics other{{0}, {1}, 0};
   REQUIRE_THROWS_AS(bn::update(other, batch, {}), std::invalid_argument);
+}
+
+TEST_CASE("The cumulative average weighs the old value by 1 - 1/k, the batch by what that leaves") {
+  // Which is not 1/k itself for most k: 1 - (1 - 1/10) is less than 0.1 by 2^-53 or so.
+  const bn::Momentum cumulative{.value = {}};
+  for (const std::uint64_t k : {1U, 2U, 3U, 4U, 10U, 49U, 1000003U}) {
+    bn::Statistics batch(1);
+    batch.mean[0] = 1;
+    batch.var[0] = 1;
+    batch.var_unbiased[0] = 7;
+    bn::RunningStatistics zero{{0}, {0}, k - 1};
+    bn::update(zero, batch, cumulative);
+    REQUIRE(zero.num_batches_tracked == k);
+    const volatile double part = 1 / static_cast<double>(k);
+    const volatile double old_weight = 1 - part;
+    const volatile double new_weight = 1 - old_weight;
+    REQUIRE(support::same_bits(zero.running_mean[0], new_weight));
+    REQUIRE(support::same_bits(zero.running_var[0], new_weight));
+    batch.mean[0] = 0;
+    batch.var[0] = 0;
+    bn::RunningStatistics one{{1}, {1}, k - 1};
+    bn::update(one, batch, cumulative);
+    REQUIRE(support::same_bits(one.running_mean[0], old_weight));
+    REQUIRE(support::same_bits(one.running_var[0], old_weight));
+  }
+  // Of batches 1 to 4 it is their mean.
+  bn::RunningStatistics running{{17}, {17}, 0};
+  for (const double value : {1.0, 2.0, 3.0, 6.0}) {
+    bn::Statistics batch(1);
+    batch.mean[0] = value;
+    batch.var[0] = 2 * value;
+    bn::update(running, batch, cumulative);
+  }
+  REQUIRE(std::fabs(running.running_mean[0] - 3) < 1e-14);
+  REQUIRE(std::fabs(running.running_var[0] - 6) < 1e-14);
+}
+
+TEST_CASE("A batch whose variance is not finite is refused, and nothing is changed") {
+  bn::Statistics batch(2);
+  batch.var_unbiased[1] = std::numeric_limits<double>::infinity();
+  bn::RunningStatistics running{{1, 1}, {1, 1}, 5};
+  bn::Momentum momentum;
+  bn::RunningStatistics other = running;
+  REQUIRE_NOTHROW(bn::update(other, batch, momentum));
+  momentum.running_var_estimator = bn::VarEstimator::unbiased;
+  try {
+    bn::update(running, batch, momentum);
+    FAIL("no error");
+  } catch (const bn::RangeError& error) {
+    REQUIRE(error.channel == 1);
+  }
+  REQUIRE(running.num_batches_tracked == 5);
+  REQUIRE(running.running_mean == std::vector<double>{1, 1});
 }
 
 TEST_CASE("One value has no unbiased variance to update with, and nothing is changed") {

@@ -168,6 +168,30 @@ TEST_CASE("Sums merge in any order and grouping") {
   }
 }
 
+TEST_CASE("A variance beyond the range of double is an error, an unbiased one, too") {
+  // Channel 1 has the values a and -a: their variance is a^2, the unbiased one 2 * a^2.
+  const auto refused = [](double a) {
+    Array x(Dtype::float64, 4);
+    x.set(1, a);
+    x.set(3, -a);
+    data::ArraySource source(x);
+    const bn::Sums sums = bn::sums({2, 2, 1}, source);
+    try {
+      (void)bn::statistics(sums);
+    } catch (const bn::RangeError& error) {
+      REQUIRE(error.channel == 1);
+      REQUIRE(std::string(error.statistic) == "var");
+      return true;
+    }
+    return false;
+  };
+  const double root = std::sqrt(0x1p1023);  // its square times 2 is 2^1024
+  REQUIRE_FALSE(refused(root * (1 - 0x1p-50)));
+  REQUIRE(refused(root * (1 + 0x1p-50)));
+  REQUIRE(refused(1.3e154));
+  REQUIRE(refused(1.4e154));
+}
+
 TEST_CASE("No values have no statistics, one value has no unbiased variance") {
   bn::Sums sums{0, std::vector<bn::Dyadic>(2), std::vector<bn::Dyadic>(2)};
   REQUIRE_THROWS_AS(bn::statistics(sums), std::invalid_argument);

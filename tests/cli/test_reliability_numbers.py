@@ -178,6 +178,14 @@ class NumbersTest(BnTest):
             self.fails(BAD_INPUT, "backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy",
                        mentions="x.npy")
 
+    def test_case_53_stats_refuses_what_has_no_unbiased_variance_in_double(self):
+        # Of a and -a the variance is a^2, the unbiased one 2 * a^2.
+        self.save("x.npy", np.resize([1.3e154, -1.3e154], (2, 3)))
+        self.fails(BAD_INPUT, "stats", "x.npy", "-o", "part.json", mentions="var of channel 0")
+        self.save("x.npy", np.resize([9e153, -9e153], (2, 3)))
+        self.silent("stats", "x.npy", "-o", "part.json")
+        self.silent("stats", "part.json", "-o", "again.json")
+
     def test_case_53_a_constant_near_the_largest_double_is_no_problem(self):
         y = self.forward(np.full((8, 3), 1.7e308))
         self.assertEqual(y.tolist(), [STATE["beta"]] * 8)

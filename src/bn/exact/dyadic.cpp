@@ -45,7 +45,6 @@ DoubleDouble approximate(const Dyadic& value) {
     top = top << 64 | backend.limbs()[limbs - 2];
     exponent -= 64;
   }
-  if (top == 0) return {};
   const auto high = static_cast<std::uint64_t>(top >> 64);
   const int zeros =
       high != 0 ? std::countl_zero(high) : 64 + std::countl_zero(static_cast<std::uint64_t>(top));
@@ -180,7 +179,7 @@ DoubleDouble quotient(const Dyadic& numerator, std::uint64_t a, std::uint64_t b)
   const int last = std::max(top - 52, -1074);  // of the last bit that hi can hold
   const auto dropped = static_cast<unsigned>(last - exponent);
   Integer kept = q >> dropped;
-  const bool half = dropped != 0 && bit_test(q, dropped - 1);
+  const bool half = bit_test(q, dropped - 1);  // q has far more bits than hi
   const bool more = !rest.is_zero() || (half && boost::multiprecision::lsb(q) < dropped - 1);
   if (half && (more || bit_test(kept, 0))) ++kept;
 

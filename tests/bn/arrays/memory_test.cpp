@@ -219,6 +219,10 @@ TEST_CASE("Only what is aligned and too large for the caches is written past the
   REQUIRE(non_temporal(kFit + 1, 4));
   REQUIRE_FALSE(non_temporal(kFit + 1, 2));
   REQUIRE_FALSE(non_temporal(kFit, 0));
+  machine.last_cache = 1000 * 1000 * 4 / 2;  // half of 1000 rows
+  REQUIRE_FALSE(non_temporal(1000, 0));
+  --machine.last_cache;
+  REQUIRE(non_temporal(1000, 0));
 }
 
 TEST_CASE("Arrays of different dtypes go together") {
@@ -258,6 +262,35 @@ TEST_CASE("Arrays of different shapes, a rank below 2 and a wrong axis are refus
   dx = xt::empty<float>(kShape);
   REQUIRE_THROWS_AS(bn::backward(x, dy, 1, nullptr, layer.gamma, layer.eps, dx),
                     std::invalid_argument);
+}
+
+TEST_CASE("Strided memory is gathered and scattered in either order") {
+  // Every second element of (3, 4) in C order: strides of 8 and 2.
+  std::vector<float> room(24);
+  for (std::size_t i = 0; i < room.size(); ++i) room[i] = static_cast<float>(i);
+  const bn::Strided memory{
+      reinterpret_cast<std::byte*>(room.data()), bn::Dtype::float32, {3, 4}, {8, 2}};
+  for (const bn::Order order : {bn::Order::c, bn::Order::fortran}) {
+    const bool c = order == bn::Order::c;
+    const bn::View view = bn::make_view(memory.shape, 1, order);
+    bn::StridedArray array(memory, order);
+    REQUIRE(array.copies());
+    std::vector<float> gathered(12);
+    (void)array.load(view, support::whole(view), reinterpret_cast<std::byte*>(gathered.data()));
+    for (std::size_t i = 0; i < 12; ++i) {
+      const std::size_t row = c ? i / 4 : i % 3;
+      const std::size_t column = c ? i % 4 : i / 3;
+      REQUIRE(gathered[i] == room[8 * row + 2 * column]);
+    }
+    for (float& value : gathered) value = -value;
+    const bn::MutableRows rows =
+        array.place(view, support::whole(view), reinterpret_cast<std::byte*>(gathered.data()));
+    array.store(view, support::whole(view), rows);
+    for (std::size_t i = 0; i < room.size(); ++i) {
+      const float sign = i % 2 == 0 && c ? -1.0F : 1.0F;
+      REQUIRE(room[i] == sign * static_cast<float>(i));
+    }
+  }
 }
 
 TEST_CASE("Memory is contiguous in the order that its strides say, whatever dimensions of one") {

@@ -96,6 +96,22 @@ TEST_CASE("Accumulators merge in any order, and again and again") {
   REQUIRE(support::exact(total->take()) == want);
 }
 
+TEST_CASE("Carries do not leave an accumulator, however many there were near its end") {
+  // Every 2^30 additions, here of zeros of a touched limb, carry once.
+  Products sum;
+  const std::int64_t most = (std::int64_t{1} << 53) - 1;
+  sum.add(most, 1971);
+  sum.add(-most, 1971);
+  for (int i = 0; i < 1000; ++i) {
+    const Products same = sum;
+    sum += same;
+  }
+  sum.add(most, 1971);
+  REQUIRE(sum.take() == bn::Dyadic(bn::Integer(most), 1971));
+  sum.add(-most, -2148);
+  REQUIRE(sum.take() == bn::Dyadic(bn::Integer(-most), -2148));
+}
+
 TEST_CASE("An accumulator holds the largest sums that there can be") {
   // 2^64 products of the largest values: 2^6 doublings at a time of ever larger terms.
   const auto check = [](auto sum, int digits, int exponent) {

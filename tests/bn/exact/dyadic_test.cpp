@@ -108,6 +108,21 @@ TEST_CASE("Any other text is refused") {
   REQUIRE_THROWS_AS(Dyadic::parse("0x" + std::string(100000, '1') + "p0"), std::invalid_argument);
 }
 
+TEST_CASE("Text is read up to 1200 digits and exponents of 4400, and no further") {
+  const auto ones = [](std::size_t digits) { return "0x" + std::string(digits, '1') + "p0"; };
+  for (const std::size_t digits : {1U, 1199U, 1200U}) {
+    REQUIRE(Dyadic::parse(ones(digits)).to_string() == ones(digits));
+  }
+  REQUIRE_THROWS_AS(Dyadic::parse(ones(1201)), std::invalid_argument);
+  for (const char* text : {"0x1p4399", "0x1p4400", "-0x1p-4399", "-0x1p-4400"}) {
+    REQUIRE(Dyadic::parse(text).to_string() == text);
+  }
+  for (const char* text : {"0x1p4401", "-0x1p-4401"}) {
+    INFO(text);
+    REQUIRE_THROWS_AS(Dyadic::parse(text), std::invalid_argument);
+  }
+}
+
 TEST_CASE("A quotient is rounded once over the whole range, its low part reaches further") {
   data::Random random(4);
   for (int i = 0; i < 20000; ++i) {
@@ -143,6 +158,26 @@ TEST_CASE("Quotients on and beside a tie round to even, at every size") {
         const mpq_class want = support::exact(dyadic) / 7;
         REQUIRE(quotient(dyadic, 7).hi == oracle::nearest(want));
         REQUIRE(quotient(-dyadic, 7).hi == -oracle::nearest(want));
+      }
+    }
+  }
+}
+
+TEST_CASE("Quotients are exact on either side of what double arithmetic can take") {
+  // Denominators are doubles up to 2^53; numerators of 384 bits and exponents of 400 are the limit.
+  constexpr std::uint64_t kLimit = std::uint64_t{1} << 53;
+  data::Random random(6);
+  for (int repeat = 0; repeat < 10; ++repeat) {
+    for (const std::uint64_t a : {kLimit - 1, kLimit, kLimit + 1, kLimit + 3, ~std::uint64_t{0}}) {
+      for (const std::uint64_t b : {std::uint64_t{1}, kLimit, kLimit + 1}) {
+        for (const int bits : {60, 383, 384, 385, 449}) {
+          for (const int exponent : {-401, -400, 400, 401}) {
+            const Dyadic numerator(positive(random, bits) | 1, exponent);
+            const mpq_class want =
+                support::exact(numerator) / mpq_class(gmp(Integer(a)) * gmp(Integer(b)));
+            REQUIRE(quotient(numerator, a, b).hi == oracle::nearest(want));
+          }
+        }
       }
     }
   }

@@ -83,7 +83,8 @@ void check_sums(const Table& table) {
   for (const std::size_t n :
        {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}, std::size_t{15},
         std::size_t{16}, std::size_t{17}, chunk - 1, chunk}) {
-    for (const int top : {0, 10, lowest + Grid::window, highest}) {
+    // 2^-(top + 1), which doubles are scaled by, is the least normal one, and subnormal ones.
+    for (const int top : {0, 10, lowest + Grid::window, highest - 2, highest - 1, highest}) {
       for (const int top_dy : {-3, highest, lowest + Grid::window}) {
         INFO(table.instruction_set << " " << n << " " << top << " " << top_dy);
         const std::vector<Real> x = values<Real>(random, n, top, n < 2 ? 0 : Grid::window);

@@ -140,6 +140,55 @@ TEST_CASE("Small arrays are worked on by one thread, large ones by all cores of 
   }
 }
 
+TEST_CASE("Another thread is worth 512 KiB") {
+  constexpr std::size_t kElements = std::size_t{128} << 10;  // 512 KiB of float32
+  const auto threads = [](std::size_t elements, unsigned most) {
+    return bn::make_blocking({elements, 1, 1}, 4, 4, true, most, bn::this_machine()).threads;
+  };
+  REQUIRE(threads(0, 8) == 1);
+  REQUIRE(threads(2 * kElements - 1, 8) == 1);
+  REQUIRE(threads(2 * kElements, 8) == 2);
+  REQUIRE(threads(3 * kElements - 1, 8) == 2);
+  REQUIRE(threads(3 * kElements, 8) == 3);
+  REQUIRE(threads(3 * kElements, 2) == 2);
+}
+
+TEST_CASE("Tiles fit half of a core's cache, which counts as 256 KiB to 2 MiB of cache") {
+  // One thread and a large array of bytes: nothing else makes them smaller.
+  const auto tile = [](std::size_t core_cache, std::size_t element_bytes,
+                       std::size_t result_bytes) {
+    bn::Machine machine;
+    machine.core_cache = core_cache;
+    return bn::make_blocking({std::size_t{1} << 30, 1, 1}, element_bytes, result_bytes, true, 1,
+                             machine)
+        .tile_elements;
+  };
+  constexpr std::size_t kKiB = 1024;
+  REQUIRE(tile(0, 1, 1) == 256 * kKiB);  // not reported: as 512 KiB
+  REQUIRE(tile(1, 1, 1) == 128 * kKiB);
+  REQUIRE(tile(256 * kKiB, 1, 1) == 128 * kKiB);
+  REQUIRE(tile(258 * kKiB, 1, 1) == 129 * kKiB);
+  REQUIRE(tile(2048 * kKiB, 1, 1) == 1024 * kKiB);
+  REQUIRE(tile(2050 * kKiB, 1, 1) == 1024 * kKiB);
+  REQUIRE(tile(65536 * kKiB, 1, 1) == 1024 * kKiB);
+  // The wider of what is read and what is written counts.
+  REQUIRE(tile(2048 * kKiB, 1, 8) == 128 * kKiB);
+  REQUIRE(tile(2048 * kKiB, 16, 8) == 64 * kKiB);
+}
+
+TEST_CASE("Where results are wider than what they are made of, groups have room for them, too") {
+  // Groups of 16 channels of 64 KiB: 1 MiB of float32, 2 MiB of float64 results.
+  bn::Machine machine;
+  machine.core_cache = std::size_t{2} << 20;
+  const auto resident = [&](std::size_t result_bytes, bool copies) {
+    return bn::make_blocking({16, 512, 1024}, 4, result_bytes, copies, 2, machine).resident;
+  };
+  REQUIRE(resident(0, true));
+  REQUIRE(resident(4, true));
+  REQUIRE_FALSE(resident(8, true));
+  REQUIRE(resident(8, false));  // in memory they need no buffer
+}
+
 TEST_CASE("Channel groups stay resident in half of a core's cache, of 1 MiB at most") {
   // 512 channels of 64 KiB of x in float32: 16 values a row, so that one group is as long a piece
   // as a file wants.

@@ -134,6 +134,18 @@ TEST_CASE("Memory, files and streams of results give the same bits") {
   }
 }
 
+TEST_CASE("A stream is summed by one thread, in its order") {
+  for (const View& view : kLarge) {
+    const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
+    data::ArraySource memory(x);
+    const bn::Sums want = bn::sums(view, memory);
+    for (const unsigned threads : {1U, 3U, 8U}) {
+      data::ArraySource stream(x, Access::sequential);
+      REQUIRE(bn::sums(view, stream, {.threads = threads}) == want);
+    }
+  }
+}
+
 TEST_CASE("In test mode streams in and out give the bits of memory") {
   for (const View& view : kLarge) {
     const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
@@ -304,6 +316,50 @@ TEST_CASE("In the gradients, too, x is looked at before dy and the first positio
         } catch (const bn::NonFiniteError& error) {
           REQUIRE(error.operand == (in_x ? bn::Operand::x : bn::Operand::dy));
           REQUIRE(error.position == (in_x ? 500000 : 2));
+        }
+      }
+    }
+  }
+}
+
+namespace {
+
+// Results for which there has to be room before they are placed; made once.
+class ReservedSink : public data::ArraySink {
+ public:
+  explicit ReservedSink(Array& array, Access access) : data::ArraySink(array, access) {}
+  void reserve() override { ++reserved; }
+  [[nodiscard]] bn::MutableRows place(const View& view, const bn::Tile& tile,
+                                      std::byte* scratch) override {
+    if (reserved != 1) placed_too_soon = true;
+    return data::ArraySink::place(view, tile, scratch);
+  }
+
+  std::atomic<int> reserved{0};
+  std::atomic<bool> placed_too_soon{false};
+};
+
+}  // namespace
+
+TEST_CASE("Room for the results is made once, before any of them is placed") {
+  for (const View& view : {View{64, 100, 100}, View{2, 3, 130000}, View{150, 3000, 1}}) {
+    const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
+    const Layer layer(view.channel);
+    for (const unsigned threads : {1U, 3U}) {
+      for (const Access access : {Access::in_place, Access::copying, Access::sequential}) {
+        for (const bool training : {true, false}) {
+          INFO(support::text(view) << " " << threads << " " << training);
+          Array y(Dtype::float32, x.size());
+          data::ArraySource source(x, Access::copying);
+          ReservedSink sink(y, access);
+          if (training) {
+            (void)bn::forward_train(view, source, layer.parameters(), sink, {.threads = threads});
+          } else {
+            (void)bn::forward_test(view, source, layer.running_mean, layer.running_var,
+                                   layer.parameters(), sink, {.threads = threads});
+          }
+          REQUIRE(sink.reserved == 1);
+          REQUIRE_FALSE(sink.placed_too_soon);
         }
       }
     }

@@ -1,8 +1,12 @@
 #include "bn/tiles/channel_sums.hpp"
 
+#include <cmath>
+#include <limits>
 #include <string>
 #include <utility>
 
+#include "bn/error.hpp"
+#include "bn/kernels/kernels.hpp"
 #include "catch.hpp"
 #include "support.hpp"
 
@@ -181,6 +185,73 @@ TEST_CASE("Tiles of any shape, rows apart from one another, add up to the whole"
       for (std::size_t each = 1; each + 1 < view.channel; ++each) {
         const auto values = x.channel(view, each);
         REQUIRE(support::exact(sums.take(each).values) == expected(values, values).values);
+      }
+    }
+  }
+}
+
+TEST_CASE("Full chunks of the most that a window holds are exact along runs and down columns") {
+  // Addition i of every lane, see kernels/exact_sums_test.cpp: the last one is the least of the
+  // window, so that what is predicted is the exponent of the others and no higher. Runs fill a
+  // chunk; single columns are folded into as many as a call of the kernels takes.
+  const auto check = []<class Real>(const bn::kernels::SumKernels<Real>& kernel, Dtype dtype,
+                                    double most, double least) {
+    const std::size_t additions = kernel.chunk_rows;
+    for (const bool run : {true, false}) {
+      const std::size_t lanes = run ? kernel.chunk / additions : bn::kernels::kMaxColumns<Real>;
+      const std::size_t n = 2 * additions * lanes;
+      const View view = run ? View{1, 1, n} : View{n, 1, 1};
+      data::Array x(dtype, n);
+      data::Array dy(dtype, n);
+      for (std::size_t i = 0; i < n; ++i) {
+        const double value = i / lanes % additions + 1 < additions ? most : least;
+        x.set(i, value);
+        dy.set(i, -value);
+      }
+      const mpq_class many(static_cast<unsigned long>(n - 2 * lanes));
+      const mpq_class few(static_cast<unsigned long>(2 * lanes));
+      const mpq_class sum = many * mpq_class(most) + few * mpq_class(least);
+      const mpq_class squares =
+          many * mpq_class(most) * mpq_class(most) + few * mpq_class(least) * mpq_class(least);
+      INFO(bn::name(dtype) << " " << support::text(view));
+      bn::ChannelSums of_x({0, 1}, std::array{dtype});
+      of_x.add(view, support::whole(view), std::array{block(x, view)});
+      const auto moments = of_x.take(0);
+      REQUIRE(support::exact(moments.values) == sum);
+      REQUIRE(support::exact(moments.products) == squares);
+      bn::ChannelSums of_both({0, 1}, std::array{dtype, dtype});
+      of_both.add(view, support::whole(view), std::array{block(x, view), block(dy, view)});
+      const auto products = of_both.take(0);
+      REQUIRE(support::exact(products.values) == -sum);
+      REQUIRE(support::exact(products.products) == -squares);
+    }
+  };
+  check(bn::kernels::table().float_sums, Dtype::float32, 2 - 0x1p-23, 0x1p-20 * (1 + 0x1p-23));
+  check(bn::kernels::table().double_sums, Dtype::float64, 1 - 0x1p-24 + 0x1p-48, 0x1p-19 + 0x1p-47);
+}
+
+TEST_CASE("Values that are not finite are left out wherever they stand in a row") {
+  // Rows are looked at in pieces of 256.
+  for (const Dtype dtype : data::kFloating) {
+    for (const View& view : {View{2, 1, 600}, View{2, 600, 1}}) {
+      for (const std::size_t at : {0U, 255U, 256U, 257U, 511U, 512U, 599U, 600U, 1199U}) {
+        INFO(bn::name(dtype) << " " << support::text(view) << " " << at);
+        data::Array x = data::make(dtype, view, Kind::normal, 1);
+        bn::ChannelSums clean({0, view.channel}, std::array{dtype}, bn::NonFinite::skip);
+        REQUIRE_FALSE(clean.add(view, support::whole(view), std::array{block(x, view)}));
+        data::Array zeroed = x;
+        zeroed.set(at, 0);
+        x.set(at, at % 2 == 0 ? std::nan("") : -std::numeric_limits<double>::infinity());
+        bn::ChannelSums sums({0, view.channel}, std::array{dtype}, bn::NonFinite::skip);
+        REQUIRE(sums.add(view, support::whole(view), std::array{block(x, view)}));
+        REQUIRE(differs(view, sums, zeroed, zeroed) == "");
+        bn::ChannelSums refusing({0, view.channel}, std::array{dtype});
+        try {
+          refusing.add(view, support::whole(view), std::array{block(x, view)});
+          FAIL("no error");
+        } catch (const bn::NonFiniteError& error) {
+          REQUIRE(error.position == at);
+        }
       }
     }
   }

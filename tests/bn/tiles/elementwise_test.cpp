@@ -74,6 +74,27 @@ TEST_CASE("Rescaled channels stand beside others, along runs and across columns"
   }
 }
 
+TEST_CASE("Overflows are told from what was not finite before, in every piece and in place of x") {
+  // Pieces of 1024: the values at their ends.
+  const View view{1, 1, 2100};
+  LessChannel constants(1);
+  constants.of.scale[0] = 1e300;
+  data::Array x(Dtype::float64, view.size());
+  for (const std::size_t at : {0U, 1023U, 1024U, 2047U, 2048U, 2099U}) x.set(at, 1e39);
+  for (const std::size_t at : {1U, 1022U, 1025U, 2046U, 2049U, 2098U}) {
+    x.set(at, at % 2 == 0 ? std::nan("") : std::numeric_limits<double>::infinity());
+  }
+  data::Array y(Dtype::float64, view.size());
+  const auto normalise = [&](const data::Array& from, data::Array& to) {
+    return bn::normalise(support::whole(view), block(from, view), constants, Dtype::float64,
+                         rows(to, view));
+  };
+  REQUIRE(normalise(x, y) == 6);
+  data::Array in_place = x;
+  REQUIRE(normalise(in_place, in_place) == 6);
+  REQUIRE(in_place == y);
+}
+
 TEST_CASE("Only what became infinite of finite values is counted, and all NaN are alike") {
   const View view{1, 1, 40};
   data::Array x(Dtype::float64, view.size());

@@ -45,8 +45,8 @@ TEST_CASE("Values fit a predicted exponent up to both edges of the window and no
 }
 
 TEST_CASE("Zeros fit whatever is predicted, NaN and infinities are seen") {
-  REQUIRE(range<float>({0.0F, -0.0F}).fit(-100));
-  REQUIRE(range<double>({0.0, -0.0}).fit(1000));
+  for (const int predicted : {-200, -100, 100}) REQUIRE(range<float>({0.0F, -0.0F}).fit(predicted));
+  for (const int predicted : {-2000, 0, 1000}) REQUIRE(range<double>({0.0, -0.0}).fit(predicted));
   REQUIRE(range<float>({1.0F, std::numeric_limits<float>::max()}).finite);
   REQUIRE_FALSE(range<float>({1.0F, -std::numeric_limits<float>::infinity()}).finite);
   REQUIRE_FALSE(range<double>({std::nan(""), 1.0}).finite);
