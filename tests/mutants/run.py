@@ -184,9 +184,10 @@ class Copy:
         """Sees that the nearest tests exist, and pass while nothing is wrong."""
         listing = self.run(None, "ctest", "--test-dir", self.build, "-N")[1]
         names = re.findall(r"^ *Test +#\d+: (.*)$", listing, re.MULTILINE)
-        for mutant in mutants:
-            if not any(re.search(mutant.tests, name) for name in names):
-                raise ValueError(f"{mutant}: no test has a name like {mutant.tests}")
+        nameless = [f"{mutant}: no test has a name like {mutant.tests}" for mutant in mutants
+                    if not any(re.search(mutant.tests, name) for name in names)]
+        if nameless:
+            raise ValueError("\n".join(nameless))
         every = "|".join(sorted({f"({mutant.tests})" for mutant in mutants}))
         failed = self.ctest(ALL_SECONDS, "-j", str(os.cpu_count()), "-R", every)
         if failed != []:
