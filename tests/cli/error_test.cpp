@@ -3,7 +3,6 @@
 #include <limits>
 #include <string>
 
-#include "io/arrays/npy.hpp"
 #include "io/support.hpp"
 #include "support.hpp"
 
@@ -16,8 +15,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // An array of zeros of the shape (4, 3) in a file of this name.
 io::ArrayReader zeros(const std::string& name) {
-  const io::ArrayHeader header{Dtype::uint8, io::ByteOrder::little, Order::c, {4, 3}};
-  io::test::write_file(name, io::format_npy_header(header) + std::string(12, '\0'));
+  io::test::write_file(name, test::constant_npy({4, 3}));
   return io::ArrayReader(name);
 }
 

@@ -3,7 +3,6 @@
 #include <string>
 #include <vector>
 
-#include "io/arrays/npy.hpp"
 #include "io/documents/part.hpp"
 #include "io/support.hpp"
 #include "support.hpp"
@@ -15,11 +14,7 @@ using bn::io::test::write_file;
 
 namespace {
 
-// An array of ones.
-std::string ones(const std::vector<std::size_t>& shape) {
-  const io::ArrayHeader header{Dtype::uint8, io::ByteOrder::little, Order::c, shape};
-  return io::format_npy_header(header) + std::string(header.data_bytes(), '\1');
-}
+std::string ones(const std::vector<std::size_t>& shape) { return test::constant_npy(shape, '\1'); }
 
 // A part of one channel: so many zeros.
 std::string zeros_part(std::uint64_t count) {

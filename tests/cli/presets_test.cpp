@@ -46,7 +46,7 @@ TEST_CASE("Presets of frameworks that keep channels last have the axis -1") {
   for (const char* name : {"cs231n", "pytorch", "onnx", "d2l"}) CHECK(preset(name).axis == 1);
 }
 
-TEST_CASE("Every preset is the table in README.md") {
+TEST_CASE("Every preset has the values of its framework") {
   struct Row {
     std::string_view name;
     double eps, momentum;

@@ -42,9 +42,7 @@ std::string overflow_warning(std::size_t overflows) {
 
 // An array of zeros that is a file.
 io::ArrayReader zeros(const std::vector<std::size_t>& shape, Order order = Order::c) {
-  const io::ArrayHeader header{Dtype::uint8, io::ByteOrder::little, order, shape};
-  io::test::write_file("x.npy",
-                       io::format_npy_header(header) + std::string(header.data_bytes(), '\0'));
+  io::test::write_file("x.npy", test::constant_npy(shape, '\0', order));
   return io::ArrayReader("x.npy");
 }
 

@@ -179,3 +179,7 @@ char* strerror(int error) { return setting("SHIM_NO_STRERROR") ? NULL : REAL(str
 char* strerror_r(int error, char* buffer, size_t size) {
   return setting("SHIM_NO_STRERROR") ? NULL : REAL(strerror_r)(error, buffer, size);
 }
+
+char* strerror_l(int error, locale_t locale) {
+  return setting("SHIM_NO_STRERROR") ? NULL : REAL(strerror_l)(error, locale);
+}

@@ -5,9 +5,11 @@
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "catch.hpp"
 #include "cli/error.hpp"
+#include "io/arrays/npy.hpp"
 
 namespace bn::cli::test {
 
@@ -23,6 +25,13 @@ std::string error_of(Call call) {
     return std::string("file: ") + error.what();
   }
   return "nothing";
+}
+
+/// The .npy file of an array of uint8 that has this value everywhere.
+inline std::string constant_npy(const std::vector<std::size_t>& shape, char value = '\0',
+                                Order order = Order::c) {
+  const io::ArrayHeader header{Dtype::uint8, io::ByteOrder::little, order, shape};
+  return io::format_npy_header(header) + std::string(header.data_bytes(), value);
 }
 
 /// What `call` writes to standard error.

@@ -10,13 +10,18 @@ numbers: context and old lines together occur exactly once in the file. Each is 
 copy of this tree, which is built as far as it changed; the nearest tests run first, and all if these
 notice nothing. An entry with a line "equivalent: reason" is one that nothing can notice.
 
-Exit status: 0 if all are noticed but the equivalent ones, 1 if not, 2 if an entry is wrong: it does
-not apply any more, does not build, or names tests that do not exist or fail without it.
+A skipped test notices nothing, so none may be skipped: it takes root and a terminal, as CI's main job
+does.
+
+Exit status: 0 if all are noticed but the equivalent ones, 1 if not, 2 if an entry is wrong (it does
+not apply any more, does not build, or names tests that do not exist or fail without it), or if they
+cannot be tried.
 """
 
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import filecmp
 import os
@@ -34,7 +39,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
-NEAR_SECONDS = 300
+# What takes longer never ends; ctest would see that, too, by the limits of its tests.
+NEAR_SECONDS = 600
 ALL_SECONDS = 1800
 NEAREST = "the nearest tests"
 
@@ -88,15 +94,18 @@ def parse(text, name):
     for mutant in mutants:
         if not (mutant.description and mutant.tests and mutant.hunk):
             raise ValueError(f"{name}: {mutant}: needs a description, tests and a hunk")
-        re.compile(mutant.tests)
-        mutant.apply((ROOT / mutant.file).read_text())
+        try:
+            re.compile(mutant.tests)
+            mutant.apply((ROOT / mutant.file).read_text(encoding="utf-8"))
+        except (OSError, re.error) as error:
+            raise ValueError(f"{mutant}: {error}") from error
     return mutants
 
 
 def listed(words):
     mutants = []
     for path in sorted(HERE.glob("[a-z]*.txt")):
-        mutants += parse(path.read_text(), path.name)
+        mutants += parse(path.read_text(encoding="utf-8"), path.name)
     seen = collections.Counter(map(str, mutants))
     for name, times in seen.items():
         if times > 1:
@@ -106,6 +115,18 @@ def listed(words):
     if not mutants:
         raise ValueError("no entry has one of these words")
     return mutants
+
+
+def environment():
+    """That of tests/run.sh, in which a skipped test is a failure."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "BN"))}
+    return kept | {"BN_SKIP_IS_FAILURE": "1"}
+
+
+def kill(process):
+    """With all that it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 class Copy:
@@ -119,7 +140,8 @@ class Copy:
         self.tree = directory
         self.build = directory / "build"
         self.jobs = jobs
-        self.mutated = None
+        self.mutated = None  # the file
+        self.original = ""  # its text
         files = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], cwd=ROOT, check=True,
                                stdout=subprocess.PIPE, text=True).stdout.split("\0")
         files = {name for name in files if name and (ROOT / name).exists()}
@@ -140,23 +162,31 @@ class Copy:
                 raise KeyboardInterrupt
             process = subprocess.Popen(command, cwd=self.tree, stdin=subprocess.DEVNULL,
                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                       errors="replace", start_new_session=True)
+                                       errors="replace", start_new_session=True, env=environment())
             Copy.running.add(process)
+        status = None
         try:
             output = process.communicate(timeout=seconds)[0]
-            return process.returncode, output
+            status = process.returncode
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            return None, process.communicate()[0]
+            kill(process)
+            output = process.communicate()[0]
+        except BaseException:
+            kill(process)
+            raise
         finally:
-            Copy.running.discard(process)
+            with Copy.lock:
+                Copy.running.discard(process)
+        if Copy.ending:
+            raise KeyboardInterrupt
+        return status, output
 
     @staticmethod
     def end_all():
         with Copy.lock:
             Copy.ending = True
             for process in Copy.running:
-                os.killpg(process.pid, signal.SIGKILL)
+                kill(process)
 
     def make(self, *targets):
         """What went wrong, or nothing."""
@@ -193,21 +223,30 @@ class Copy:
         if failed != []:
             raise ValueError(f"without any mistake these fail: {failed}")
 
-    def write(self, file, text):
-        (self.tree / file).write_text(text)
+    def write(self, text):
+        (self.tree / self.mutated).write_text(text, encoding="utf-8")
+
+    def mutate(self, mutant):
+        if self.mutated != mutant.file:
+            self.restore()
+            self.mutated = mutant.file
+            self.original = (self.tree / mutant.file).read_text(encoding="utf-8")
+        self.write(mutant.apply(self.original))
+
+    def restore(self):
+        if self.mutated:
+            self.write(self.original)
+            self.mutated = None
 
     def judge(self, mutant):
-        """How it was noticed: empty if it was not. ValueError if it does not build."""
-        if self.mutated not in (None, mutant.file):
-            self.write(self.mutated, (ROOT / self.mutated).read_text())
-        self.mutated = mutant.file
-        self.write(mutant.file, mutant.apply((ROOT / mutant.file).read_text()))
+        """How it was noticed: empty if it was not. ValueError if that cannot be said."""
+        self.mutate(mutant)
         problem = self.make(*targets(mutant.tests))
         if problem:
             raise ValueError(f"{mutant}: does not build:\n{problem}")
         failed = self.ctest(NEAR_SECONDS, "--stop-on-failure", "-R", mutant.tests)
         if failed is None:
-            return "the nearest tests do not end"
+            return "the nearest tests, which do not end"
         if failed:
             return NEAREST
         problem = self.make()
@@ -215,7 +254,15 @@ class Copy:
             raise ValueError(f"{mutant}: does not build:\n{problem}")
         # All but the one that sees that the entries apply: where one is applied, it does not.
         failed = self.ctest(ALL_SECONDS, "--stop-on-failure", "-E", "^mutants[.]")
-        return "all tests do not end" if failed is None else ", ".join(failed)
+        if failed is None:
+            return "all tests, which do not end"
+        if failed:
+            self.restore()
+            self.make()
+            same = "|".join(re.escape(name) for name in failed)
+            if self.ctest(ALL_SECONDS, "-R", f"^({same})$") != []:
+                raise ValueError(f"{mutant}: {', '.join(failed)} fails without it, too")
+        return ", ".join(failed)
 
 
 def targets(tests):
@@ -287,19 +334,22 @@ def main():
     parser.add_argument("--scratch", type=pathlib.Path, help="where the copies are kept for the next run")
     parser.add_argument("-j", type=int, default=os.cpu_count(), metavar="N", help="copies at once")
     arguments = parser.parse_args()
+    # Ended in whatever way, it takes the builds and tests along.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
     try:
         mutants = listed(arguments.words)
         if arguments.check:
             print(f"{len(mutants)} mistakes apply")
             return 0
-        scratch = arguments.scratch or pathlib.Path(tempfile.mkdtemp(prefix="bn-mutants-", dir="/var/tmp"))
+        scratch = arguments.scratch or pathlib.Path(tempfile.mkdtemp(prefix="bn-mutants-"))
         try:
-            survivors, problems = run_all(mutants, scratch.resolve(), min(arguments.j, len(mutants)))
+            survivors, problems = run_all(mutants, scratch.resolve(), max(1, min(arguments.j, len(mutants))))
         finally:
             if not arguments.scratch:
                 shutil.rmtree(scratch, ignore_errors=True)
-    except ValueError as error:
+    except (ValueError, OSError, subprocess.SubprocessError) as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2
     print(*survivors, *problems, sep="\n")

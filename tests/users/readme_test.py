@@ -1,8 +1,9 @@
 """Runs the examples of README.md: every line that begins with "$ " in a console block, in order, in
 one directory with the sample arrays, and compares what it prints. "..." stands for anything within a
-line. BN names the program.
+line. Compares the table of presets with what `bn init` writes. BN names the program.
 """
 
+import json
 import os
 import re
 import shutil
@@ -38,9 +39,28 @@ def matches(line, expected):
     return re.fullmatch(".*".join(map(re.escape, expected.split("..."))), line) is not None
 
 
+def wrong_presets(text):
+    """Lines about presets whose row of the table is not the state that they give."""
+    rows = re.findall(r"^\| `([a-z0-9-]+)`[^|]*\| ([^|]*) \| ([^|]*), ([a-z]+) \| ([a-z]+) \| (-?1) \| (.*), (.*) \|$",
+                      text, re.MULTILINE)
+    refusal = subprocess.run([os.environ["BN"], "init", "--preset", "none"], stderr=subprocess.PIPE, text=True).stderr
+    known = re.search("one of (.*);", refusal)[1].split(", ")
+    lines = [] if known == [row[0] for row in rows] else [f"README.md has not the presets of bn: {known}"]
+    for name, eps, momentum, weights, estimator, axis, mean, var in rows:
+        state = json.loads(subprocess.run([os.environ["BN"], "init", "--preset", name, "--channels", "1", "-o", "-"],
+                                          stdout=subprocess.PIPE, check=True).stdout)
+        told = {"eps": float(eps), "momentum": float(momentum), "momentum_weights": weights,
+                "running_var_estimator": estimator, "axis": int(axis), "running_mean": [float(mean)],
+                "running_var": [float(var)]}
+        lines += [f"README.md says of {name} {key} {value}, bn {state[key]}" for key, value in told.items()
+                  if state[key] != value]
+    return lines
+
+
 def main():
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
-        found = examples(file.read())
+        text = file.read()
+    found = examples(text)
     if not found:
         sys.exit("README.md has no examples")
     with tempfile.TemporaryDirectory() as directory:
@@ -52,6 +72,9 @@ def main():
             if name.endswith(".npy"):
                 shutil.copy(os.path.join(ROOT, "samples", name), work)
         path = os.path.join(directory, "bin") + os.pathsep + os.environ["PATH"]
+        presets = wrong_presets(text)
+        for line in presets:
+            print(line)
         failures = 0
         for number, command, expected in found:
             run = subprocess.run(["bash", "-c", command], cwd=work, env=dict(os.environ, PATH=path),
@@ -62,7 +85,7 @@ def main():
                 print(f"README.md:{number}: {command}\nexpected:\n" + "\n".join(expected) +
                       "\ngot:\n" + "\n".join(lines) + "\n")
     print(f"{len(found)} examples, {failures} of them not as README.md says")
-    return failures != 0
+    return failures != 0 or presets != []
 
 
 sys.exit(main())

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <string>
@@ -31,8 +32,11 @@ template <std::size_t kTerms>
 mpq_class total(const int (&grid)[kTerms], int e, const std::int64_t* terms, std::size_t stride) {
   mpq_class sum;
   for (std::size_t t = 0; t < kTerms; ++t) {
-    const mpq_class unit = support::exact(bn::Dyadic(bn::Integer(1), e + grid[t]));
-    sum += unit * mpz_class(static_cast<long>(terms[t * stride]));
+    mpq_class term(static_cast<long>(terms[t * stride]));
+    const int exponent = e + grid[t];
+    const auto bits = static_cast<mp_bitcnt_t>(std::abs(exponent));
+    (exponent < 0 ? mpq_div_2exp : mpq_mul_2exp)(term.get_mpq_t(), term.get_mpq_t(), bits);
+    sum += term;
   }
   return sum;
 }

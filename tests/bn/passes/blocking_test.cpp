@@ -143,7 +143,7 @@ TEST_CASE("Small arrays are worked on by one thread, large ones by all cores of 
 TEST_CASE("Another thread is worth 512 KiB") {
   constexpr std::size_t kElements = std::size_t{128} << 10;  // 512 KiB of float32
   const auto threads = [](std::size_t elements, unsigned most) {
-    return bn::make_blocking({elements, 1, 1}, 4, 4, true, most, bn::this_machine()).threads;
+    return bn::make_blocking({elements, 1, 1}, 4, 4, true, most, bn::Machine{}).threads;
   };
   REQUIRE(threads(0, 8) == 1);
   REQUIRE(threads(2 * kElements - 1, 8) == 1);
