@@ -2,6 +2,7 @@
 #include "bn/bn.hpp"
 
 #include <cmath>
+#include <utility>
 #include <vector>
 #include <xtensor/xarray.hpp>
 #include <xtensor/xmath.hpp>
@@ -91,6 +92,27 @@ const std::vector<Case> kCases{{{40, 5}, 1},         {{5, 40}, 0},      {{6, 4, 
 std::ptrdiff_t of(std::size_t axis) { return static_cast<std::ptrdiff_t>(axis); }
 
 }  // namespace
+
+TEST_CASE("Every function for arrays runs as the caller's Execution says") {
+  const Array x = {{1, 2}, {3, 5}, {4, 4}};
+  Array result = x;
+  const std::vector<double> ones(2, 1);
+  const bn::RunningStatistics running{{0, 0}, ones, 0};
+  std::size_t calls = 0;
+  bn::Execution execution;
+  execution.threads = 1;
+  execution.progress = [&](std::size_t, std::size_t) { ++calls; };
+  const auto heard = [&] { return std::exchange(calls, 0) != 0; };
+
+  (void)bn::forward(x, 1, {ones, ones, 1e-5}, result, execution);
+  CHECK(heard());
+  (void)bn::forward(x, 1, running, {ones, ones, 1e-5}, result, execution);
+  CHECK(heard());
+  (void)bn::backward(x, x, 1, nullptr, ones, 1e-5, result, execution);
+  CHECK(heard());
+  (void)bn::backward(x, x, 1, running, ones, 1e-5, result, execution);
+  CHECK(heard());
+}
 
 TEST_CASE("Train mode agrees with the textbook's formulas in double") {
   for (const auto& [shape, axis] : kCases) {

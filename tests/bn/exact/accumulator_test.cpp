@@ -96,6 +96,18 @@ TEST_CASE("Accumulators merge in any order, and again and again") {
   REQUIRE(support::exact(total->take()) == want);
 }
 
+TEST_CASE("Carries come before a limb of nothing but ones overflows") {
+  // The most that one addition adds to a limb is 2^32 - 1, here the whole of a value at 2^0: 2^k
+  // additions make 2^(32 + k) - 2^k, and 64 bits with a sign hold that up to k = 31.
+  Values total;
+  total.add(std::int64_t{0xffffffff}, 0);
+  for (int i = 0; i < 64; ++i) {
+    const Values same = total;
+    total += same;
+  }
+  REQUIRE(support::exact(total.take()) == scaled(mpz_class(0xffffffffL), 64));
+}
+
 TEST_CASE("Carries do not leave an accumulator, however many there were near its end") {
   // Every 2^30 additions, here of zeros of a touched limb, carry once.
   Products sum;
