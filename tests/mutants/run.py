@@ -8,7 +8,8 @@
 The mistakes are listed in the .txt files beside this one, as hunks of a unified diff without line
 numbers: context and old lines together occur exactly once in the file. Each is applied in a scratch
 copy of this tree, which is built as far as it changed; the nearest tests run first, and all if these
-notice nothing. An entry with a line "equivalent: reason" is one that nothing can notice.
+notice nothing. An entry with a line "equivalent: reason" is one that nothing can notice, and
+that the nearest tests alone are asked about.
 
 A skipped test notices nothing, so none may be skipped: it takes root and a terminal, as CI's main job
 does.
@@ -249,6 +250,8 @@ class Copy:
             return "the nearest tests, which do not end"
         if failed:
             return NEAREST
+        if mutant.equivalent:
+            return ""
         problem = self.make()
         if problem:
             raise ValueError(f"{mutant}: does not build:\n{problem}")
