@@ -19,8 +19,11 @@
 
 #include "catch.hpp"
 #include "io/error.hpp"
+#include "skip.hpp"
 
 namespace bn::io::test {
+
+using bn::tests::skip;
 
 /// The working directory is a new, empty one, so that messages name files as the tests do.
 class Directory {

@@ -184,8 +184,7 @@ TEST_CASE("What cannot be opened is an error of the system") {
 TEST_CASE("A terminal is refused and not waited for") {
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
   if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0) {
-    WARN("skipped: no pseudo-terminal to be had");
-    return;
+    return skip(bn::tests::kNoTerminal);
   }
   const std::string name = ::ptsname(terminal);
   CHECK(error_of([&] { ArrayReader{name}; }) ==
@@ -239,7 +238,7 @@ TEST_CASE("A change of the time by less than a second is one, and so is one of t
   struct stat later {};
   REQUIRE(::stat("x.npy", &later) == 0);
   if (later.st_mtim.tv_nsec == status.st_mtim.tv_nsec) {
-    WARN("skipped: this file system keeps whole seconds");
+    skip("this file system keeps whole seconds");
   } else {
     CHECK(error_of([&] { second.finish(); }) == changed);
   }
