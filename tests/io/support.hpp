@@ -5,12 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -90,12 +88,6 @@ std::optional<Cause> cause_of(Call call) {
   }
   return std::nullopt;
 }
-
-/// While true, files without a name cannot be made: as on file systems that do not have them.
-extern std::atomic<bool> without_unnamed_files;
-
-/// What every pread() does first; may be empty.
-extern std::function<void()> before_pread;
 
 inline constexpr int kThrown = 100;
 

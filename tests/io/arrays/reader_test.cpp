@@ -11,6 +11,7 @@
 
 #include "io/arrays/npy.hpp"
 #include "support.hpp"
+#include "system_calls.hpp"
 
 using namespace bn;
 using namespace bn::io;

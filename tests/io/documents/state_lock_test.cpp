@@ -1,16 +1,14 @@
 #include "io/documents/state_lock.hpp"
 
 #include <sys/file.h>
-#include <sys/syscall.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
-#include <functional>
-#include <utility>
 
 #include "support.hpp"
+#include "system_calls.hpp"
 
 using namespace bn::io;
 using namespace bn::io::test;
@@ -50,21 +48,7 @@ class Holder {
   pid_t child_ = -1;
 };
 
-/// What flock() below does first, and what it fails with then; 0: nothing.
-std::function<void()> at_flock;
-int error_of_flock = 0;
-
 }  // namespace
-
-/// In place of the C library's, so that a test can come between opening and locking.
-extern "C" int flock(int fd, int operation) noexcept {
-  if (at_flock) std::exchange(at_flock, nullptr)();
-  if (const int error = std::exchange(error_of_flock, 0); error != 0) {
-    errno = error;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_flock, fd, operation));
-}
 
 TEST_CASE("A state that is removed while its lock is waited for is an error") {
   const Directory directory;

@@ -5,7 +5,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include <array>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "support.hpp"
+#include "system_calls.hpp"
 
 using namespace bn::io;
 using namespace bn::io::test;
@@ -36,19 +36,7 @@ void replace(const std::string& path, const std::string& content) {
 
 using Names = std::vector<std::string>;
 
-// What fallocate() below fails with, unless 0.
-int error_of_fallocate = 0;
-
 }  // namespace
-
-// In place of the C library's, so that a test can have any file system.
-extern "C" int fallocate(int fd, int mode, off_t offset, off_t size) {
-  if (error_of_fallocate != 0) {
-    errno = error_of_fallocate;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_fallocate, fd, mode, offset, size));
-}
 
 TEST_CASE("Room is reserved where the file system can, and missing room is an error") {
   const Directory directory;

@@ -1,109 +1,25 @@
 #include "io/files/temporary.hpp"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <cstdarg>
-#include <cstring>
 #include <memory>
 #include <thread>
 
 #include "support.hpp"
+#include "system_calls.hpp"
 
 using namespace bn::io;
 using namespace bn::io::test;
 
 namespace {
 
-/// While positive, getrandom() below counts it down and gives bytes of that value.
-std::atomic<int> predictable = 0;
-
-/// What getrandom() below fails with, unless 0.
-std::atomic<int> error_of_getrandom = 0;
-
-/// Which of the ways to name a file without a name fail as they do for ordinary users before Linux
-/// 6.10 (by its descriptor), and where there is no /proc.
-std::atomic<bool> no_name_by_descriptor = false;
-std::atomic<bool> no_name_by_proc = false;
-
-/// What renameat2() below fails with, unless 0.
-std::atomic<int> error_of_renameat2 = 0;
-
 Descriptor here() { return Descriptor(::open(".", O_PATH | O_DIRECTORY)); }
 
 }  // namespace
-
-/// In place of the C library's, so that a test can know a name beforehand.
-extern "C" ssize_t getrandom(void* buffer, size_t size, unsigned flags) {
-  if (error_of_getrandom != 0) {
-    errno = error_of_getrandom;
-    return -1;
-  }
-  if (predictable == 0) return ::syscall(SYS_getrandom, buffer, size, flags);
-  std::memset(buffer, predictable--, size);
-  return static_cast<ssize_t>(size);
-}
-
-namespace bn::io::test {
-std::atomic<bool> without_unnamed_files = false;
-}
-
-namespace {
-
-int open_unless_unnamed(int directory, const char* path, int flags, va_list more) {
-  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(more, mode_t) : 0;
-  if (without_unnamed_files && (flags & O_TMPFILE) == O_TMPFILE) {
-    errno = EOPNOTSUPP;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_openat, directory, path, flags, mode));
-}
-
-}  // namespace
-
-/// The same for opening.
-extern "C" int openat(int directory, const char* path, int flags, ...) {
-  va_list more;
-  va_start(more, flags);
-  const int result = open_unless_unnamed(directory, path, flags, more);
-  va_end(more);
-  return result;
-}
-
-extern "C" int open(const char* path, int flags, ...) {
-  va_list more;
-  va_start(more, flags);
-  const int result = open_unless_unnamed(AT_FDCWD, path, flags, more);
-  va_end(more);
-  return result;
-}
-
-/// The same for linking.
-extern "C" int linkat(int from_directory, const char* from, int to_directory, const char* to,
-                      int flags) noexcept {
-  if ((no_name_by_descriptor && (flags & AT_EMPTY_PATH) != 0) ||
-      (no_name_by_proc && (flags & AT_SYMLINK_FOLLOW) != 0)) {
-    errno = ENOENT;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_linkat, from_directory, from, to_directory, to, flags));
-}
-
-/// The same for renaming.
-extern "C" int renameat2(int from_directory, const char* from, int to_directory, const char* to,
-                         unsigned flags) noexcept {
-  if (error_of_renameat2 != 0) {
-    errno = error_of_renameat2;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_renameat2, from_directory, from, to_directory, to, flags));
-}
 
 TEST_CASE("What somebody planted at the name of a temporary is neither followed nor touched") {
   without_unnamed_files = GENERATE(false, true);

@@ -2,15 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <array>
 #include <csignal>
-#include <functional>
 #include <new>
 #include <utility>
 
 #include "support.hpp"
+#include "system_calls.hpp"
 
 using namespace bn::io;
 using namespace bn::io::test;
@@ -18,30 +17,9 @@ using Names = std::vector<std::string>;
 
 namespace {
 
-// What the calls below have been asked to do, in order.
-Names calls;
-
-// What a rename does first, once.
-std::function<void()> at_rename;
-
 void write_new(OutputFile& file) { file.append("new"); }
 
 }  // namespace
-
-// In place of the C library's, so that a test can see their order.
-extern "C" int fsync(int fd) {
-  struct stat status {};
-  ::fstat(fd, &status);
-  calls.emplace_back(S_ISDIR(status.st_mode) ? "sync directory" : "sync file");
-  return static_cast<int>(::syscall(SYS_fsync, fd));
-}
-
-extern "C" int renameat(int from_directory, const char* from, int to_directory,
-                        const char* to) noexcept {
-  calls.push_back("rename to " + std::string(to));
-  if (at_rename) std::exchange(at_rename, nullptr)();
-  return static_cast<int>(::syscall(SYS_renameat2, from_directory, from, to_directory, to, 0));
-}
 
 TEST_CASE("The last output is synced, the others are renamed, then the last, and that is synced") {
   const Directory directory;
