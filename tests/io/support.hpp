@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
@@ -88,6 +89,23 @@ std::optional<Cause> cause_of(Call call) {
   }
   return std::nullopt;
 }
+
+/// Gives one of the settings of system_calls.hpp a value until the end of the scope, however that
+/// comes.
+template <class Setting>
+class Override {
+ public:
+  template <class Value>
+  Override(Setting& setting, Value value)
+      : setting_(setting), before_(std::exchange(setting, std::move(value))) {}
+  Override(const Override&) = delete;
+  Override& operator=(const Override&) = delete;
+  ~Override() { setting_ = std::move(before_); }
+
+ private:
+  Setting& setting_;
+  Setting before_;
+};
 
 inline constexpr int kThrown = 100;
 

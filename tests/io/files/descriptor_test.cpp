@@ -96,11 +96,10 @@ TEST_CASE("Short reads and writes at a place go on where they ended") {
   const Directory directory;
   write_file("f", "abcdefgh");
   const Descriptor file(::open("f", O_RDWR));
-  at_most = GENERATE(1U, 2U, 5U);
+  const Override shortened(at_most, GENERATE(1U, 2U, 5U));
   pwrite_fully(file.get(), bytes("UVWXY"), 2, "f");
   std::string got(6, ' ');
   CHECK(pread_fully(file.get(), std::as_writable_bytes(std::span(got)), 1, "f") == 6);
-  at_most = std::numeric_limits<std::size_t>::max();
   CHECK(got == "bUVWXY");
   CHECK(read_file("f") == "abUVWXYh");
 }
@@ -108,10 +107,9 @@ TEST_CASE("Short reads and writes at a place go on where they ended") {
 TEST_CASE("A write that takes nothing is an error and not tried for ever") {
   const Directory directory;
   const Descriptor file(::open("f", O_RDWR | O_CREAT, 0600));
-  at_most = 0;
+  const Override shortened(at_most, 0U);
   CHECK(error_of([&] { pwrite_fully(file.get(), bytes("x"), 0, "f"); }) ==
         "system: f: cannot write: nothing was taken");
-  at_most = std::numeric_limits<std::size_t>::max();
 }
 
 TEST_CASE("What cannot be read or written is an error that names the file") {

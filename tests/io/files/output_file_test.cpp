@@ -41,10 +41,8 @@ using Names = std::vector<std::string>;
 TEST_CASE("Room is reserved where the file system can, and missing room is an error") {
   const Directory directory;
   const auto error = [](int number) {
-    error_of_fallocate = number;
-    const std::string found = error_of([] { OutputFile(resolve_target("y")).allocate(1); });
-    error_of_fallocate = 0;
-    return found;
+    const Override failing(error_of_fallocate, number);
+    return error_of([] { OutputFile(resolve_target("y")).allocate(1); });
   };
   for (const int number : {0, EOPNOTSUPP, ENOSYS, EINVAL}) CHECK(error(number) == "nothing");
   const std::string cannot = "system: y: cannot reserve 1 bytes: ";
@@ -54,7 +52,7 @@ TEST_CASE("Room is reserved where the file system can, and missing room is an er
 }
 
 TEST_CASE("A file appears at the commit and not before") {
-  without_unnamed_files = GENERATE(false, true);
+  const Override unnamed(without_unnamed_files, GENERATE(false, true));
   const Directory directory;
   OutputFile file(resolve_target("y"));
   file.allocate(8);
@@ -68,7 +66,6 @@ TEST_CASE("A file appears at the commit and not before") {
   file.commit();
   CHECK(Directory::names() == Names{"y"});
   CHECK(read_file("y") == "abcdefgh");
-  without_unnamed_files = false;
 }
 
 TEST_CASE("Without a commit everything stays as it was") {
@@ -124,7 +121,7 @@ TEST_CASE("A replaced file keeps its owner and group, as far as who replaces it 
 }
 
 TEST_CASE("While it is written, what replaces a file is for its owner; and it is never setuid") {
-  without_unnamed_files = true;
+  const Override unnamed(without_unnamed_files, true);
   const Directory directory;
   const mode_t before = ::umask(0);
   write_file("y", "old");
@@ -137,7 +134,6 @@ TEST_CASE("While it is written, what replaces a file is for its owner; and it is
   }
   ::umask(before);
   CHECK(mode_of("y") == 0755);
-  without_unnamed_files = false;
 }
 
 TEST_CASE("A mode that is changed while the output is written is that of the new file") {
@@ -266,7 +262,7 @@ TEST_CASE("A directory that may be written but not read is not synced, for nobod
 }
 
 TEST_CASE("An existing file can be refused, also when it appears while the run goes on") {
-  without_unnamed_files = GENERATE(false, true);
+  const Override unnamed(without_unnamed_files, GENERATE(false, true));
   const Directory directory;
   const auto open = [] { return OutputFile(resolve_target("y"), OutputFile::Existing::refuse); };
   OutputFile file = open();
@@ -278,7 +274,6 @@ TEST_CASE("An existing file can be refused, also when it appears while the run g
   CHECK(error_of([&] { return open(); }) == "usage: y: exists already");
   CHECK(cause_of([&] { return open(); }) == Cause::already_exists);
   CHECK(read_file("y") == "first");
-  without_unnamed_files = false;
 }
 
 TEST_CASE("A replaced file exists until the output is gone, so that removing it delays nothing") {

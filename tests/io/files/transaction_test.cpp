@@ -90,7 +90,7 @@ TEST_CASE("A signal between the renames waits until all are done") {
     Transaction transaction;
     transaction.add_output("y", "-o").append("new");
     transaction.add_last_output("s", "--state");
-    at_rename = [] { ::raise(SIGTERM); };
+    const Override renaming(at_rename, [] { ::raise(SIGTERM); });
     transaction.commit(write_new);
     ::_exit(98);
   });
@@ -101,7 +101,7 @@ TEST_CASE("A signal between the renames waits until all are done") {
 }
 
 TEST_CASE("A signal before the first rename leaves everything as it was") {
-  without_unnamed_files = GENERATE(false, true);
+  const Override unnamed(without_unnamed_files, GENERATE(false, true));
   const Directory directory;
   write_file("y", "old");
   const int status = status_of_child([] {
@@ -115,7 +115,6 @@ TEST_CASE("A signal before the first rename leaves everything as it was") {
   CHECK(killed_by(status, SIGTERM));
   CHECK(Directory::names() == Names{"y"});
   CHECK(read_file("y") == "old");
-  without_unnamed_files = false;
 }
 
 TEST_CASE("Without a commit, and when the last output cannot be written, nothing has changed") {
