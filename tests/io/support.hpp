@@ -1,6 +1,7 @@
 // What the tests of the I/O layer share: a directory to work in, files as strings, errors as text.
 #pragma once
 
+#include <grp.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -131,6 +132,27 @@ int status_of_child(Call call) {
 
 inline bool exited_with(int status, int code) {
   return WIFEXITED(status) && WEXITSTATUS(status) == code;
+}
+
+/// In a child process: root becomes somebody whom permissions keep from something, with this group
+/// besides the one of his own; others are that already. False where root is one in name only.
+inline bool become_nobody(gid_t group = 65534) {
+  return ::geteuid() != 0 ||
+         (::setgroups(1, &group) == 0 && ::setgid(65534) == 0 && ::setuid(65534) == 0);
+}
+
+/// Runs `call` in a child process that has become nobody; its wait status as of status_of_child(),
+/// none, after a skip, where that cannot be.
+template <class Call>
+std::optional<int> status_as_nobody(Call call, gid_t group = 65534) {
+  if (!exited_with(status_of_child([&] { ::_exit(become_nobody(group) ? 0 : 98); }), 0)) {
+    skip("root may not become another user");
+    return std::nullopt;
+  }
+  return status_of_child([&] {
+    if (!become_nobody(group)) ::_exit(98);
+    call();
+  });
 }
 
 inline bool threw(int status, ErrorKind kind) {

@@ -1,7 +1,6 @@
 #include "io/files/output_file.hpp"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -108,15 +107,9 @@ TEST_CASE("A replaced file keeps its owner and group, as far as who replaces it 
   replace("y", "new");
   CHECK(owners() == std::pair<uid_t, gid_t>(1234, 5678));
   ::chmod("y", 0666);
-  CHECK(exited_with(status_of_child([] {
-                      const gid_t group = 5678;
-                      if (::setgroups(1, &group) != 0 || ::setgid(65534) != 0 ||
-                          ::setuid(65534) != 0) {
-                        ::_exit(98);
-                      }
-                      replace("y", "newer");
-                    }),
-                    0));
+  const std::optional<int> status = status_as_nobody([] { replace("y", "newer"); }, 5678);
+  if (!status) return;
+  CHECK(exited_with(*status, 0));
   CHECK(owners() == std::pair<uid_t, gid_t>(65534, 5678));
 }
 
@@ -233,14 +226,12 @@ TEST_CASE("Read-only files and directories are refused to ordinary users") {
   ::chmod("f", 0444);
   ::chmod("d", 0555);
   ::chmod(".", 0777);
-  const auto as_nobody = [](const std::string& path) {
-    return status_of_child([&] {
-      if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) ::_exit(98);
-      const OutputFile file(resolve_target(path));
-    });
-  };
-  CHECK(threw(as_nobody("f"), ErrorKind::system));
-  CHECK(threw(as_nobody("d/y"), ErrorKind::system));
+  for (const std::string path : {"f", "d/y"}) {
+    const std::optional<int> status =
+        status_as_nobody([&] { const OutputFile file(resolve_target(path)); });
+    if (!status) return;
+    CHECK(threw(*status, ErrorKind::system));
+  }
   CHECK(read_file("f") == "old");
 }
 
@@ -249,16 +240,14 @@ TEST_CASE("A directory that may be written but not read is not synced, for nobod
   ::mkdir("d", 0777);
   ::chmod("d", 0333);
   ::chmod(".", 0777);
-  CHECK(exited_with(status_of_child([] {
-                      if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) {
-                        ::_exit(98);
-                      }
-                      if (::open("d", O_RDONLY) != -1) ::_exit(97);
-                      replace("d/y", "new");
-                    }),
-                    0));
-  CHECK(read_file("d/y") == "new");
+  const std::optional<int> status = status_as_nobody([] {
+    if (::open("d", O_RDONLY) != -1) ::_exit(97);
+    replace("d/y", "new");
+  });
   ::chmod("d", 0777);
+  if (!status) return;
+  CHECK(exited_with(*status, 0));
+  CHECK(read_file("d/y") == "new");
 }
 
 TEST_CASE("An existing file can be refused, also when it appears while the run goes on") {
