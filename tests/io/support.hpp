@@ -1,6 +1,7 @@
 // What the tests of the I/O layer share: a directory to work in, files as strings, errors as text.
 #pragma once
 
+#include <fcntl.h>
 #include <grp.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +57,14 @@ class Directory {
   std::filesystem::path before_;
   std::filesystem::path here_;
 };
+
+/// Whether the working directory's file system has files without a name; where not, after a skip.
+inline bool has_unnamed_files() {
+  const int fd = ::open(".", O_TMPFILE | O_RDWR, 0600);
+  if (fd == -1) skip("this file system has no files without a name");
+  ::close(fd);
+  return fd != -1;
+}
 
 inline void write_file(const std::string& path, std::string_view content) {
   std::ofstream(path, std::ios::binary) << content;
