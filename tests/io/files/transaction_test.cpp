@@ -47,20 +47,22 @@ TEST_CASE("The last output is synced, the others are renamed, then the last, and
 
 TEST_CASE("What is written directly is synced where it is a file, and where that is asked for") {
   const Directory directory;
-  const auto synced = [](bool sync, int flags, const char* path) {
-    return status_of_child([&] {
-      ::dup2(::open(path, flags, 0600), 1);
+  const auto does = [](const Names& expected, bool sync, int flags, const char* path) {
+    const int status = status_of_child([&] {
+      const Descriptor output(::open(path, flags, 0600));
+      if (!output || ::dup2(output.get(), 1) != 1) ::_exit(98);
       Transaction transaction({.sync = sync});
       transaction.add_output("-", "-o").append("new");
       calls.clear();
       transaction.commit();
-      ::_exit(static_cast<int>(calls.size()));
+      ::_exit(calls == expected ? 0 : 97);
     });
+    return exited_with(status, 0);
   };
-  CHECK(exited_with(synced(true, O_WRONLY | O_CREAT, "y"), 1));
+  CHECK(does({"sync file"}, true, O_WRONLY | O_CREAT, "y"));
   CHECK(read_file("y") == "new");
-  CHECK(exited_with(synced(false, O_WRONLY, "y"), 0));
-  CHECK(exited_with(synced(true, O_WRONLY, "/dev/null"), 0));  // has nothing to be synced
+  CHECK(does({}, false, O_WRONLY, "y"));
+  CHECK(does({}, true, O_WRONLY, "/dev/null"));  // has nothing to be synced
 }
 
 TEST_CASE("Outputs become visible together") {
