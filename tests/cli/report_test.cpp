@@ -7,6 +7,7 @@
 
 #include "io/arrays/npy.hpp"
 #include "io/support.hpp"
+#include "skip.hpp"
 #include "support.hpp"
 
 using namespace bn;
@@ -124,8 +125,7 @@ TEST_CASE("Progress shows on a terminal, unless --no-progress or --quiet says ot
   quiet.quiet = true;
   const std::optional<bool> shows = shows_progress({});
   if (!shows) {
-    WARN("skipped: no pseudo-terminal to be had");
-    return;
+    return bn::tests::skip(bn::tests::kNoTerminal);
   }
   CHECK(*shows);
   CHECK(shows_progress(verbose()) == true);

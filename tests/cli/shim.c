@@ -38,8 +38,10 @@ static long setting(const char* name) {
 static void log_letter(const char* letter) {
   const char* path = getenv("SHIM_LOG");
   if (!path) return;
+  int before = errno;  // a call that succeeds leaves it alone, though it may not have to
   int log = REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND, 0666);
   if (log < 0 || REAL(write)(log, letter, 1) != 1 || close(log)) abort();
+  errno = before;
 }
 
 static size_t at_most(size_t size) {
@@ -109,6 +111,7 @@ static void before_open(int directory, const char* path, int flags) {
   if ((flags & O_CREAT) && (flags & O_EXCL)) plant(directory, path);
 }
 
+// O_TMPFILE contains O_DIRECTORY, which alone makes nothing.
 static int is_tmpfile(int flags) { return (flags & O_TMPFILE) == O_TMPFILE; }
 
 int linkat(int from_directory, const char* from, int to_directory, const char* to, int flags) {
@@ -122,13 +125,13 @@ int linkat(int from_directory, const char* from, int to_directory, const char* t
 }
 
 // The mode that follows `flags`, where they say that there is one.
-#define MODE_AFTER(flags)                \
-  mode_t mode = 0;                       \
-  if ((flags) & (O_CREAT | O_TMPFILE)) { \
-    va_list more;                        \
-    va_start(more, flags);               \
-    mode = va_arg(more, mode_t);         \
-    va_end(more);                        \
+#define MODE_AFTER(flags)                       \
+  mode_t mode = 0;                              \
+  if ((flags) & O_CREAT || is_tmpfile(flags)) { \
+    va_list more;                               \
+    va_start(more, flags);                      \
+    mode = va_arg(more, mode_t);                \
+    va_end(more);                               \
   }
 
 #define OPENAT(name)                                          \
@@ -156,8 +159,10 @@ OPEN(open64)
 
 #define FALLOCATE(name, offset_type)                                       \
   int name(int fd, int mode, offset_type offset, offset_type size) {       \
-    errno = (int)setting("SHIM_FALLOCATE");                                \
-    return errno ? -1 : REAL(name)(fd, mode, offset, size);                \
+    int error = (int)setting("SHIM_FALLOCATE");                            \
+    if (!error) return REAL(name)(fd, mode, offset, size);                 \
+    errno = error;                                                         \
+    return -1;                                                             \
   }
 
 FALLOCATE(fallocate, off_t)

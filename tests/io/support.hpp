@@ -1,26 +1,30 @@
 // What the tests of the I/O layer share: a directory to work in, files as strings, errors as text.
 #pragma once
 
+#include <fcntl.h>
+#include <grp.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "catch.hpp"
 #include "io/error.hpp"
+#include "skip.hpp"
 
 namespace bn::io::test {
+
+using bn::tests::skip;
 
 /// The working directory is a new, empty one, so that messages name files as the tests do.
 class Directory {
@@ -53,6 +57,14 @@ class Directory {
   std::filesystem::path before_;
   std::filesystem::path here_;
 };
+
+/// Whether the working directory's file system has files without a name; where not, after a skip.
+inline bool has_unnamed_files() {
+  const int fd = ::open(".", O_TMPFILE | O_RDWR, 0600);
+  if (fd == -1) skip("this file system has no files without a name");
+  ::close(fd);
+  return fd != -1;
+}
 
 inline void write_file(const std::string& path, std::string_view content) {
   std::ofstream(path, std::ios::binary) << content;
@@ -88,11 +100,22 @@ std::optional<Cause> cause_of(Call call) {
   return std::nullopt;
 }
 
-/// While true, files without a name cannot be made: as on file systems that do not have them.
-extern std::atomic<bool> without_unnamed_files;
+/// Gives one of the settings of system_calls.hpp a value until the end of the scope, however that
+/// comes.
+template <class Setting>
+class Override {
+ public:
+  template <class Value>
+  Override(Setting& setting, Value value)
+      : setting_(setting), before_(std::exchange(setting, std::move(value))) {}
+  Override(const Override&) = delete;
+  Override& operator=(const Override&) = delete;
+  ~Override() { setting_ = std::move(before_); }
 
-/// What every pread() does first; may be empty.
-extern std::function<void()> before_pread;
+ private:
+  Setting& setting_;
+  Setting before_;
+};
 
 inline constexpr int kThrown = 100;
 
@@ -118,6 +141,27 @@ int status_of_child(Call call) {
 
 inline bool exited_with(int status, int code) {
   return WIFEXITED(status) && WEXITSTATUS(status) == code;
+}
+
+/// In a child process: root becomes somebody whom permissions keep from something, with this group
+/// besides the one of his own; others are that already. False where root is one in name only.
+inline bool become_nobody(gid_t group = 65534) {
+  return ::geteuid() != 0 ||
+         (::setgroups(1, &group) == 0 && ::setgid(65534) == 0 && ::setuid(65534) == 0);
+}
+
+/// Runs `call` in a child process that has become nobody; its wait status as of status_of_child(),
+/// none, after a skip, where that cannot be.
+template <class Call>
+std::optional<int> status_as_nobody(Call call, gid_t group = 65534) {
+  if (!exited_with(status_of_child([&] { ::_exit(become_nobody(group) ? 0 : 98); }), 0)) {
+    skip("root may not become another user");
+    return std::nullopt;
+  }
+  return status_of_child([&] {
+    if (!become_nobody(group)) ::_exit(98);
+    call();
+  });
 }
 
 inline bool threw(int status, ErrorKind kind) {

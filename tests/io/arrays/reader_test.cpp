@@ -11,6 +11,7 @@
 
 #include "io/arrays/npy.hpp"
 #include "support.hpp"
+#include "system_calls.hpp"
 
 using namespace bn;
 using namespace bn::io;
@@ -184,8 +185,7 @@ TEST_CASE("What cannot be opened is an error of the system") {
 TEST_CASE("A terminal is refused and not waited for") {
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
   if (terminal < 0 || ::grantpt(terminal) != 0 || ::unlockpt(terminal) != 0) {
-    WARN("skipped: no pseudo-terminal to be had");
-    return;
+    return skip(bn::tests::kNoTerminal);
   }
   const std::string name = ::ptsname(terminal);
   CHECK(error_of([&] { ArrayReader{name}; }) ==
@@ -239,7 +239,7 @@ TEST_CASE("A change of the time by less than a second is one, and so is one of t
   struct stat later {};
   REQUIRE(::stat("x.npy", &later) == 0);
   if (later.st_mtim.tv_nsec == status.st_mtim.tv_nsec) {
-    WARN("skipped: this file system keeps whole seconds");
+    skip("this file system keeps whole seconds");
   } else {
     CHECK(error_of([&] { second.finish(); }) == changed);
   }
@@ -252,9 +252,8 @@ TEST_CASE("A change of the time by less than a second is one, and so is one of t
 TEST_CASE("A vector in a file that changes while it is read is an error") {
   const Directory directory;
   write_file("v.npy", npy<float>({3}, counting(3)));
-  before_pread = [] { set_time("v.npy", 1, 0); };
+  const Override reading(before_pread, [] { set_time("v.npy", 1, 0); });
   CHECK(error_of([] { return read_vector("v.npy"); }).starts_with("system: v.npy: was changed"));
-  before_pread = nullptr;
 }
 
 TEST_CASE("Standard input that is a file is read from where it stands") {
@@ -391,9 +390,8 @@ TEST_CASE("A file that changes while it is reordered is an error, for nobody loo
   const Directory directory;
   write_file("x.npy", npy<float>({2, 3}, counting(6)));
   ArrayReader reader("x.npy");
-  before_pread = [] { set_time("x.npy", 1, 0); };
+  const Override reading(before_pread, [] { set_time("x.npy", 1, 0); });
   CHECK(error_of([&] { reader.reorder(Order::fortran); }) == changed);
-  before_pread = nullptr;
 }
 
 TEST_CASE("Items of every size are reordered") {

@@ -1,16 +1,14 @@
 #include "io/documents/state_lock.hpp"
 
 #include <sys/file.h>
-#include <sys/syscall.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
-#include <functional>
-#include <utility>
 
 #include "support.hpp"
+#include "system_calls.hpp"
 
 using namespace bn::io;
 using namespace bn::io::test;
@@ -50,26 +48,12 @@ class Holder {
   pid_t child_ = -1;
 };
 
-/// What flock() below does first, and what it fails with then; 0: nothing.
-std::function<void()> at_flock;
-int error_of_flock = 0;
-
 }  // namespace
-
-/// In place of the C library's, so that a test can come between opening and locking.
-extern "C" int flock(int fd, int operation) noexcept {
-  if (at_flock) std::exchange(at_flock, nullptr)();
-  if (const int error = std::exchange(error_of_flock, 0); error != 0) {
-    errno = error;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_flock, fd, operation));
-}
 
 TEST_CASE("A state that is removed while its lock is waited for is an error") {
   const Directory directory;
   write_file("s.json", "{}");
-  at_flock = [] { std::filesystem::remove("s.json"); };
+  const Override locking(at_flock, [] { std::filesystem::remove("s.json"); });
   CHECK(error_of([] { const StateLock lock("s.json", 60s); }) ==
         "system: s.json: cannot examine: No such file or directory");
 }
@@ -77,10 +61,10 @@ TEST_CASE("A state that is removed while its lock is waited for is an error") {
 TEST_CASE("A state that is replaced between opening and locking is opened again") {
   const Directory directory;
   write_file("s.json", "old");
-  at_flock = [] {
+  const Override locking(at_flock, [] {
     write_file("t.json", "new");
     std::filesystem::rename("t.json", "s.json");
-  };
+  });
   const StateLock lock("s.json", 60s);
   CHECK(read_text(lock.file(), FileKind::state) == "new");
 }
@@ -88,10 +72,10 @@ TEST_CASE("A state that is replaced between opening and locking is opened again"
 TEST_CASE("Locks that the system does not have are an error, an interrupted call is none") {
   const Directory directory;
   write_file("s.json", "{}");
-  error_of_flock = ENOLCK;
+  const Override missing(error_of_flock, ENOLCK);
   CHECK(error_of([] { const StateLock lock("s.json", 60s); }) ==
         "system: s.json: cannot lock: No locks available");
-  error_of_flock = EINTR;
+  const Override interrupted(error_of_flock, EINTR);
   const StateLock lock("s.json", 0s);
   CHECK(error_of([] { const StateLock second("s.json", 0s); }).find("is still locked") !=
         std::string::npos);

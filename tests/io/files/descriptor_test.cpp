@@ -1,26 +1,20 @@
 #include "io/files/descriptor.hpp"
 
 #include <fcntl.h>
-#include <sys/syscall.h>
 
-#include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
-#include <limits>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "support.hpp"
+#include "system_calls.hpp"
 
 using namespace bn::io;
 using namespace bn::io::test;
 
 namespace {
-
-/// As many bytes as pread() and pwrite() move at a time.
-std::atomic<std::size_t> at_most = std::numeric_limits<std::size_t>::max();
 
 bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
 
@@ -38,20 +32,6 @@ struct Pipe {
 std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 }  // namespace
-
-namespace bn::io::test {
-std::function<void()> before_pread;
-}
-
-/// In place of the C library's, so that a test can see what comes of short ones.
-extern "C" ssize_t pread(int fd, void* data, size_t size, off_t offset) {
-  if (before_pread) before_pread();
-  return ::syscall(SYS_pread64, fd, data, std::min(size, at_most.load()), offset);
-}
-
-extern "C" ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) {
-  return ::syscall(SYS_pwrite64, fd, data, std::min(size, at_most.load()), offset);
-}
 
 TEST_CASE("A descriptor is closed by its one owner") {
   Pipe pipe;
@@ -116,11 +96,10 @@ TEST_CASE("Short reads and writes at a place go on where they ended") {
   const Directory directory;
   write_file("f", "abcdefgh");
   const Descriptor file(::open("f", O_RDWR));
-  at_most = GENERATE(1U, 2U, 5U);
+  const Override shortened(at_most, GENERATE(1U, 2U, 5U));
   pwrite_fully(file.get(), bytes("UVWXY"), 2, "f");
   std::string got(6, ' ');
   CHECK(pread_fully(file.get(), std::as_writable_bytes(std::span(got)), 1, "f") == 6);
-  at_most = std::numeric_limits<std::size_t>::max();
   CHECK(got == "bUVWXY");
   CHECK(read_file("f") == "abUVWXYh");
 }
@@ -128,10 +107,9 @@ TEST_CASE("Short reads and writes at a place go on where they ended") {
 TEST_CASE("A write that takes nothing is an error and not tried for ever") {
   const Directory directory;
   const Descriptor file(::open("f", O_RDWR | O_CREAT, 0600));
-  at_most = 0;
+  const Override shortened(at_most, 0U);
   CHECK(error_of([&] { pwrite_fully(file.get(), bytes("x"), 0, "f"); }) ==
         "system: f: cannot write: nothing was taken");
-  at_most = std::numeric_limits<std::size_t>::max();
 }
 
 TEST_CASE("What cannot be read or written is an error that names the file") {

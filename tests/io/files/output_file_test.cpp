@@ -1,11 +1,9 @@
 #include "io/files/output_file.hpp"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include <array>
@@ -14,6 +12,7 @@
 #include <utility>
 
 #include "support.hpp"
+#include "system_calls.hpp"
 
 using namespace bn::io;
 using namespace bn::io::test;
@@ -36,27 +35,13 @@ void replace(const std::string& path, const std::string& content) {
 
 using Names = std::vector<std::string>;
 
-// What fallocate() below fails with, unless 0.
-int error_of_fallocate = 0;
-
 }  // namespace
-
-// In place of the C library's, so that a test can have any file system.
-extern "C" int fallocate(int fd, int mode, off_t offset, off_t size) {
-  if (error_of_fallocate != 0) {
-    errno = error_of_fallocate;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_fallocate, fd, mode, offset, size));
-}
 
 TEST_CASE("Room is reserved where the file system can, and missing room is an error") {
   const Directory directory;
   const auto error = [](int number) {
-    error_of_fallocate = number;
-    const std::string found = error_of([] { OutputFile(resolve_target("y")).allocate(1); });
-    error_of_fallocate = 0;
-    return found;
+    const Override failing(error_of_fallocate, number);
+    return error_of([] { OutputFile(resolve_target("y")).allocate(1); });
   };
   for (const int number : {0, EOPNOTSUPP, ENOSYS, EINVAL}) CHECK(error(number) == "nothing");
   const std::string cannot = "system: y: cannot reserve 1 bytes: ";
@@ -66,8 +51,9 @@ TEST_CASE("Room is reserved where the file system can, and missing room is an er
 }
 
 TEST_CASE("A file appears at the commit and not before") {
-  without_unnamed_files = GENERATE(false, true);
+  const Override unnamed(without_unnamed_files, GENERATE(false, true));
   const Directory directory;
+  if (!without_unnamed_files && !has_unnamed_files()) return;
   OutputFile file(resolve_target("y"));
   file.allocate(8);
   file.append("abcd");
@@ -80,7 +66,6 @@ TEST_CASE("A file appears at the commit and not before") {
   file.commit();
   CHECK(Directory::names() == Names{"y"});
   CHECK(read_file("y") == "abcdefgh");
-  without_unnamed_files = false;
 }
 
 TEST_CASE("Without a commit everything stays as it was") {
@@ -118,26 +103,19 @@ TEST_CASE("A replaced file keeps its owner and group, as far as who replaces it 
   };
   write_file("y", "old");
   if (::chown("y", 1234, 5678) != 0) {
-    WARN("skipped: only root can give files away");
-    return;
+    return skip("only root can give files away");
   }
   replace("y", "new");
   CHECK(owners() == std::pair<uid_t, gid_t>(1234, 5678));
   ::chmod("y", 0666);
-  CHECK(exited_with(status_of_child([] {
-                      const gid_t group = 5678;
-                      if (::setgroups(1, &group) != 0 || ::setgid(65534) != 0 ||
-                          ::setuid(65534) != 0) {
-                        ::_exit(98);
-                      }
-                      replace("y", "newer");
-                    }),
-                    0));
+  const std::optional<int> status = status_as_nobody([] { replace("y", "newer"); }, 5678);
+  if (!status) return;
+  CHECK(exited_with(*status, 0));
   CHECK(owners() == std::pair<uid_t, gid_t>(65534, 5678));
 }
 
 TEST_CASE("While it is written, what replaces a file is for its owner; and it is never setuid") {
-  without_unnamed_files = true;
+  const Override unnamed(without_unnamed_files, true);
   const Directory directory;
   const mode_t before = ::umask(0);
   write_file("y", "old");
@@ -150,7 +128,6 @@ TEST_CASE("While it is written, what replaces a file is for its owner; and it is
   }
   ::umask(before);
   CHECK(mode_of("y") == 0755);
-  without_unnamed_files = false;
 }
 
 TEST_CASE("A mode that is changed while the output is written is that of the new file") {
@@ -250,14 +227,12 @@ TEST_CASE("Read-only files and directories are refused to ordinary users") {
   ::chmod("f", 0444);
   ::chmod("d", 0555);
   ::chmod(".", 0777);
-  const auto as_nobody = [](const std::string& path) {
-    return status_of_child([&] {
-      if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) ::_exit(98);
-      const OutputFile file(resolve_target(path));
-    });
-  };
-  CHECK(threw(as_nobody("f"), ErrorKind::system));
-  CHECK(threw(as_nobody("d/y"), ErrorKind::system));
+  for (const std::string path : {"f", "d/y"}) {
+    const std::optional<int> status =
+        status_as_nobody([&] { const OutputFile file(resolve_target(path)); });
+    if (!status) return;
+    CHECK(threw(*status, ErrorKind::system));
+  }
   CHECK(read_file("f") == "old");
 }
 
@@ -266,20 +241,18 @@ TEST_CASE("A directory that may be written but not read is not synced, for nobod
   ::mkdir("d", 0777);
   ::chmod("d", 0333);
   ::chmod(".", 0777);
-  CHECK(exited_with(status_of_child([] {
-                      if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) {
-                        ::_exit(98);
-                      }
-                      if (::open("d", O_RDONLY) != -1) ::_exit(97);
-                      replace("d/y", "new");
-                    }),
-                    0));
-  CHECK(read_file("d/y") == "new");
+  const std::optional<int> status = status_as_nobody([] {
+    if (::open("d", O_RDONLY) != -1) ::_exit(97);
+    replace("d/y", "new");
+  });
   ::chmod("d", 0777);
+  if (!status) return;
+  CHECK(exited_with(*status, 0));
+  CHECK(read_file("d/y") == "new");
 }
 
 TEST_CASE("An existing file can be refused, also when it appears while the run goes on") {
-  without_unnamed_files = GENERATE(false, true);
+  const Override unnamed(without_unnamed_files, GENERATE(false, true));
   const Directory directory;
   const auto open = [] { return OutputFile(resolve_target("y"), OutputFile::Existing::refuse); };
   OutputFile file = open();
@@ -291,11 +264,11 @@ TEST_CASE("An existing file can be refused, also when it appears while the run g
   CHECK(error_of([&] { return open(); }) == "usage: y: exists already");
   CHECK(cause_of([&] { return open(); }) == Cause::already_exists);
   CHECK(read_file("y") == "first");
-  without_unnamed_files = false;
 }
 
 TEST_CASE("A replaced file exists until the output is gone, so that removing it delays nothing") {
   const Directory directory;
+  if (!has_unnamed_files()) return;
   write_file("y", "old");
   const Descriptor old(::open("y", O_RDONLY));
   const auto opened = [&old] {  // by how many descriptors of this process

@@ -1,119 +1,35 @@
 #include "io/files/temporary.hpp"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <cstdarg>
-#include <cstring>
 #include <memory>
 #include <thread>
 
 #include "support.hpp"
+#include "system_calls.hpp"
 
 using namespace bn::io;
 using namespace bn::io::test;
 
 namespace {
 
-/// While positive, getrandom() below counts it down and gives bytes of that value.
-std::atomic<int> predictable = 0;
-
-/// What getrandom() below fails with, unless 0.
-std::atomic<int> error_of_getrandom = 0;
-
-/// Which of the ways to name a file without a name fail as they do for ordinary users before Linux
-/// 6.10 (by its descriptor), and where there is no /proc.
-std::atomic<bool> no_name_by_descriptor = false;
-std::atomic<bool> no_name_by_proc = false;
-
-/// What renameat2() below fails with, unless 0.
-std::atomic<int> error_of_renameat2 = 0;
-
 Descriptor here() { return Descriptor(::open(".", O_PATH | O_DIRECTORY)); }
 
 }  // namespace
 
-/// In place of the C library's, so that a test can know a name beforehand.
-extern "C" ssize_t getrandom(void* buffer, size_t size, unsigned flags) {
-  if (error_of_getrandom != 0) {
-    errno = error_of_getrandom;
-    return -1;
-  }
-  if (predictable == 0) return ::syscall(SYS_getrandom, buffer, size, flags);
-  std::memset(buffer, predictable--, size);
-  return static_cast<ssize_t>(size);
-}
-
-namespace bn::io::test {
-std::atomic<bool> without_unnamed_files = false;
-}
-
-namespace {
-
-int open_unless_unnamed(int directory, const char* path, int flags, va_list more) {
-  const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(more, mode_t) : 0;
-  if (without_unnamed_files && (flags & O_TMPFILE) == O_TMPFILE) {
-    errno = EOPNOTSUPP;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_openat, directory, path, flags, mode));
-}
-
-}  // namespace
-
-/// The same for opening.
-extern "C" int openat(int directory, const char* path, int flags, ...) {
-  va_list more;
-  va_start(more, flags);
-  const int result = open_unless_unnamed(directory, path, flags, more);
-  va_end(more);
-  return result;
-}
-
-extern "C" int open(const char* path, int flags, ...) {
-  va_list more;
-  va_start(more, flags);
-  const int result = open_unless_unnamed(AT_FDCWD, path, flags, more);
-  va_end(more);
-  return result;
-}
-
-/// The same for linking.
-extern "C" int linkat(int from_directory, const char* from, int to_directory, const char* to,
-                      int flags) noexcept {
-  if ((no_name_by_descriptor && (flags & AT_EMPTY_PATH) != 0) ||
-      (no_name_by_proc && (flags & AT_SYMLINK_FOLLOW) != 0)) {
-    errno = ENOENT;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_linkat, from_directory, from, to_directory, to, flags));
-}
-
-/// The same for renaming.
-extern "C" int renameat2(int from_directory, const char* from, int to_directory, const char* to,
-                         unsigned flags) noexcept {
-  if (error_of_renameat2 != 0) {
-    errno = error_of_renameat2;
-    return -1;
-  }
-  return static_cast<int>(::syscall(SYS_renameat2, from_directory, from, to_directory, to, flags));
-}
-
 TEST_CASE("What somebody planted at the name of a temporary is neither followed nor touched") {
-  without_unnamed_files = GENERATE(false, true);
+  const Override unnamed(without_unnamed_files, GENERATE(false, true));
   const Directory directory;
   const Descriptor parent = here();
   const std::string first = ".bn-ccccccccccccc";
   write_file("victim", "precious");
   REQUIRE(::symlink("victim", first.c_str()) == 0);
   write_file(".bn-bbbbbbbbbbbbb", "somebody's");
-  predictable = 2;
+  const Override names(predictable, 2);
   {
     Temporary file(parent.get(), 0600, "y");
     CHECK(file.take_name() == 0);
@@ -124,11 +40,11 @@ TEST_CASE("What somebody planted at the name of a temporary is neither followed 
   CHECK(Directory::names() == std::vector<std::string>{".bn-bbbbbbbbbbbbb", first, "victim"});
   CHECK(read_file("victim") == "precious");
   CHECK(read_file(".bn-bbbbbbbbbbbbb") == "somebody's");
-  without_unnamed_files = false;
 }
 
 TEST_CASE("A temporary has a name only where there are no files without one, or when it is asked") {
   const Directory directory;
+  if (!has_unnamed_files()) return;
   const Descriptor parent = here();
   {
     Temporary file(parent.get(), 0600, "y");
@@ -140,20 +56,20 @@ TEST_CASE("A temporary has a name only where there are no files without one, or 
     CHECK(Directory::names().size() == 1);
   }
   CHECK(Directory::names().empty());
-  without_unnamed_files = true;
+  const Override unnamed(without_unnamed_files, true);
   {
     const Temporary file(parent.get(), 0600, "y");
     CHECK(file.has_name());
     CHECK(Directory::names().size() == 1);
   }
   CHECK(Directory::names().empty());
-  without_unnamed_files = false;
 }
 
 TEST_CASE("A file without a name gets one by /proc, or has one from the start") {
   const Directory directory;
+  if (!has_unnamed_files()) return;
   const Descriptor parent = here();
-  no_name_by_descriptor = true;
+  const Override by_descriptor(no_name_by_descriptor, true);
   {
     Temporary file(parent.get(), 0600, "y");
     CHECK_FALSE(file.has_name());
@@ -161,30 +77,27 @@ TEST_CASE("A file without a name gets one by /proc, or has one from the start") 
     Temporary other(parent.get(), 0600, "y");
     CHECK(other.rename_to("y", false) == EEXIST);
   }
-  no_name_by_proc = true;
+  const Override by_proc(no_name_by_proc, true);
   {
     Temporary file(parent.get(), 0600, "y");
     CHECK(file.has_name());
     CHECK(file.rename_to("z", false) == 0);
   }
-  no_name_by_descriptor = no_name_by_proc = false;
   CHECK(Directory::names() == std::vector<std::string>{"y", "z"});
 }
 
 TEST_CASE("Without random numbers there is no temporary name") {
-  without_unnamed_files = true;
+  const Override unnamed(without_unnamed_files, true);
   const Directory directory;
   const Descriptor parent = here();
-  error_of_getrandom = ENOSYS;
+  const Override failing(error_of_getrandom, ENOSYS);
   CHECK(error_of([&] { const Temporary file(parent.get(), 0600, "y"); }) ==
         "system: getrandom: cannot name a temporary file: Function not implemented");
-  error_of_getrandom = 0;
-  without_unnamed_files = false;
   CHECK(Directory::names().empty());
 }
 
 TEST_CASE("Signals remove the temporaries and then end the process by that signal") {
-  without_unnamed_files = GENERATE(false, true);
+  const Override unnamed(without_unnamed_files, GENERATE(false, true));
   const Directory directory;
   for (const int signal_number :
        {SIGHUP, SIGINT, SIGQUIT, SIGTRAP, SIGABRT, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM, SIGTERM,
@@ -202,11 +115,10 @@ TEST_CASE("Signals remove the temporaries and then end the process by that signa
     CHECK(killed_by(status, signal_number));
     CHECK(Directory::names().empty());
   }
-  without_unnamed_files = false;
 }
 
 TEST_CASE("No temporary survives a signal that arrives while another thread creates them") {
-  without_unnamed_files = GENERATE(false, true);
+  const Override unnamed(without_unnamed_files, GENERATE(false, true));
   const Directory directory;
   for (int round = 0; round < 50; ++round) {
     const int status = status_of_child([&] {
@@ -227,7 +139,6 @@ TEST_CASE("No temporary survives a signal that arrives while another thread crea
     REQUIRE(killed_by(status, SIGTERM));
     REQUIRE(Directory::names().empty());
   }
-  without_unnamed_files = false;
 }
 
 TEST_CASE("A signal that is ignored stays ignored") {
@@ -254,7 +165,7 @@ TEST_CASE("Closed standard descriptors are filled and can be neither read nor wr
 }
 
 TEST_CASE("A renamed file is no temporary any more") {
-  without_unnamed_files = GENERATE(false, true);
+  const Override unnamed(without_unnamed_files, GENERATE(false, true));
   const Directory directory;
   const Descriptor parent = here();
   {
@@ -273,15 +184,14 @@ TEST_CASE("A renamed file is no temporary any more") {
     CHECK(file.rename_to("z", false) == 0);
   }
   CHECK(Directory::names() == std::vector<std::string>{"y", "z"});
-  without_unnamed_files = false;
 }
 
 TEST_CASE("Where renaming always replaces, a new file is linked to its name") {
   const int error = GENERATE(EINVAL, ENOSYS, EPERM);
-  without_unnamed_files = true;
+  const Override unnamed(without_unnamed_files, true);
   const Directory directory;
   const Descriptor parent = here();
-  error_of_renameat2 = error;
+  const Override failing(error_of_renameat2, error);
   {
     Temporary file(parent.get(), 0600, "y");
     CHECK(file.rename_to("y", false) == (error == EPERM ? EPERM : 0));
@@ -296,30 +206,28 @@ TEST_CASE("Where renaming always replaces, a new file is linked to its name") {
   }
   const std::vector<std::string> expected(error == EPERM ? 0 : 1, "y");
   CHECK(Directory::names() == expected);
-  error_of_renameat2 = 0;
-  without_unnamed_files = false;
 }
 
 TEST_CASE("A name is tried for 100 times") {
-  without_unnamed_files = GENERATE(false, true);
+  const Override unnamed(without_unnamed_files, GENERATE(false, true));
   const Directory directory;
   const Descriptor parent = here();
   for (const char letter : std::string("abcdefghijklmnopqrstuvwxyz234567")) {
     write_file(".bn-" + std::string(13, letter), "");
   }
   const auto made_after = [&](int attempts) {
-    predictable = attempts;
-    return error_of([&] {
+    const Override names(predictable, attempts);
+    const std::string error = error_of([&] {
       Temporary file(parent.get(), 0600, "y");
-      const int error = file.take_name();
-      if (error != 0) throw system_error("y", "cannot name", error);
+      const int number = file.take_name();
+      if (number != 0) throw system_error("y", "cannot name", number);
     });
+    CHECK(predictable == 0);
+    return error;
   };
   CHECK(made_after(99) == "nothing");
   CHECK(made_after(100).ends_with(": File exists"));
-  CHECK(predictable == 0);
   CHECK(Directory::names().size() == 32);
-  without_unnamed_files = false;
 }
 
 TEST_CASE("There are as many temporaries as slots and no more") {
@@ -356,7 +264,7 @@ TEST_CASE("An empty $TMPDIR is none") {
 }
 
 TEST_CASE("An unnamed file lies in $TMPDIR, where nobody sees it") {
-  without_unnamed_files = GENERATE(false, true);
+  const Override unnamed(without_unnamed_files, GENERATE(false, true));
   const Directory directory;
   CHECK(exited_with(status_of_child([] {
                       ::setenv("TMPDIR", ".", 1);
@@ -380,5 +288,4 @@ TEST_CASE("An unnamed file lies in $TMPDIR, where nobody sees it") {
                     }
                   }),
                   0));
-  without_unnamed_files = false;
 }

@@ -2,15 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <array>
 #include <csignal>
-#include <functional>
 #include <new>
 #include <utility>
 
 #include "support.hpp"
+#include "system_calls.hpp"
 
 using namespace bn::io;
 using namespace bn::io::test;
@@ -18,30 +17,9 @@ using Names = std::vector<std::string>;
 
 namespace {
 
-// What the calls below have been asked to do, in order.
-Names calls;
-
-// What a rename does first, once.
-std::function<void()> at_rename;
-
 void write_new(OutputFile& file) { file.append("new"); }
 
 }  // namespace
-
-// In place of the C library's, so that a test can see their order.
-extern "C" int fsync(int fd) {
-  struct stat status {};
-  ::fstat(fd, &status);
-  calls.emplace_back(S_ISDIR(status.st_mode) ? "sync directory" : "sync file");
-  return static_cast<int>(::syscall(SYS_fsync, fd));
-}
-
-extern "C" int renameat(int from_directory, const char* from, int to_directory,
-                        const char* to) noexcept {
-  calls.push_back("rename to " + std::string(to));
-  if (at_rename) std::exchange(at_rename, nullptr)();
-  return static_cast<int>(::syscall(SYS_renameat2, from_directory, from, to_directory, to, 0));
-}
 
 TEST_CASE("The last output is synced, the others are renamed, then the last, and that is synced") {
   const Directory directory;
@@ -69,20 +47,22 @@ TEST_CASE("The last output is synced, the others are renamed, then the last, and
 
 TEST_CASE("What is written directly is synced where it is a file, and where that is asked for") {
   const Directory directory;
-  const auto synced = [](bool sync, int flags, const char* path) {
-    return status_of_child([&] {
-      ::dup2(::open(path, flags, 0600), 1);
+  const auto does = [](const Names& expected, bool sync, int flags, const char* path) {
+    const int status = status_of_child([&] {
+      const Descriptor output(::open(path, flags, 0600));
+      if (!output || ::dup2(output.get(), 1) != 1) ::_exit(98);
       Transaction transaction({.sync = sync});
       transaction.add_output("-", "-o").append("new");
       calls.clear();
       transaction.commit();
-      ::_exit(static_cast<int>(calls.size()));
+      ::_exit(calls == expected ? 0 : 97);
     });
+    return exited_with(status, 0);
   };
-  CHECK(exited_with(synced(true, O_WRONLY | O_CREAT, "y"), 1));
+  CHECK(does({"sync file"}, true, O_WRONLY | O_CREAT, "y"));
   CHECK(read_file("y") == "new");
-  CHECK(exited_with(synced(false, O_WRONLY, "y"), 0));
-  CHECK(exited_with(synced(true, O_WRONLY, "/dev/null"), 0));  // has nothing to be synced
+  CHECK(does({}, false, O_WRONLY, "y"));
+  CHECK(does({}, true, O_WRONLY, "/dev/null"));  // has nothing to be synced
 }
 
 TEST_CASE("Outputs become visible together") {
@@ -112,7 +92,7 @@ TEST_CASE("A signal between the renames waits until all are done") {
     Transaction transaction;
     transaction.add_output("y", "-o").append("new");
     transaction.add_last_output("s", "--state");
-    at_rename = [] { ::raise(SIGTERM); };
+    const Override renaming(at_rename, [] { ::raise(SIGTERM); });
     transaction.commit(write_new);
     ::_exit(98);
   });
@@ -123,7 +103,7 @@ TEST_CASE("A signal between the renames waits until all are done") {
 }
 
 TEST_CASE("A signal before the first rename leaves everything as it was") {
-  without_unnamed_files = GENERATE(false, true);
+  const Override unnamed(without_unnamed_files, GENERATE(false, true));
   const Directory directory;
   write_file("y", "old");
   const int status = status_of_child([] {
@@ -137,7 +117,6 @@ TEST_CASE("A signal before the first rename leaves everything as it was") {
   CHECK(killed_by(status, SIGTERM));
   CHECK(Directory::names() == Names{"y"});
   CHECK(read_file("y") == "old");
-  without_unnamed_files = false;
 }
 
 TEST_CASE("Without a commit, and when the last output cannot be written, nothing has changed") {
