@@ -257,6 +257,26 @@ TEST_CASE("Values that are not finite are left out wherever they stand in a row"
   }
 }
 
+TEST_CASE("Values that are not finite are left out of the sums of products, of x and of dy") {
+  const View view{2, 1, 600};
+  for (const Dtype dtype : data::kFloating) {
+    data::Array x = data::make(dtype, view, Kind::normal, 1);
+    data::Array dy = data::make(dtype, view, Kind::normal, 2);
+    data::Array x_zeroed = x;
+    data::Array dy_zeroed = dy;
+    for (const std::size_t at : {5U, 255U, 600U, 1199U}) {
+      x.set(at, std::nan(""));
+      x_zeroed.set(at, 0);
+      dy.set(at - 1, std::numeric_limits<double>::infinity());
+      dy_zeroed.set(at - 1, 0);
+    }
+    bn::ChannelSums sums({0, 1}, std::array{dtype, dtype}, bn::NonFinite::skip);
+    INFO(bn::name(dtype));
+    REQUIRE(sums.add(view, support::whole(view), std::array{block(x, view), block(dy, view)}));
+    REQUIRE(differs(view, sums, x_zeroed, dy_zeroed) == "");
+  }
+}
+
 TEST_CASE("Misaligned rows are summed as aligned ones are") {
   for (const Dtype dtype : {Dtype::float32, Dtype::float64}) {
     for (std::size_t first = 0; first < 5; ++first) {

@@ -114,7 +114,7 @@ TEST_CASE("A replaced file keeps its owner and group, as far as who replaces it 
   CHECK(owners() == std::pair<uid_t, gid_t>(65534, 5678));
 }
 
-TEST_CASE("While it is written, what replaces a file is for its owner; and it is never setuid") {
+TEST_CASE("While it is written, what replaces a file is for its owner, and it is never setuid") {
   const Override unnamed(without_unnamed_files, true);
   const Directory directory;
   const mode_t before = ::umask(0);
