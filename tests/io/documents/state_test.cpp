@@ -226,13 +226,17 @@ TEST_CASE("A state written elsewhere still refers to the same .npy files") {
   ::mkdir("d", 0700);
   ::mkdir("e", 0700);
   write_file("d/g.npy", vector_file({1, 2}));
-  write_file("d/s.json", R"({"gamma": "g.npy"})");
+  write_file("d/b.npy", vector_file({3, 4}));
+  write_file("d/s.json", R"({"gamma": "g.npy", "beta": "b.npy"})");
   State state = read_state("d/s.json");
+  CHECK(state.beta == std::vector<double>{3, 4});
   move_references(state, "d/t.json");
   CHECK(state.gamma_file == "g.npy");
+  CHECK(state.beta_file == "b.npy");
   move_references(state, "e/s.json");
   write_file("e/s.json", format_state(state));
   CHECK(read_state("e/s.json").gamma == std::vector<double>{1, 2});
+  CHECK(read_state("e/s.json").beta == std::vector<double>{3, 4});
 }
 
 TEST_CASE("A state file that cannot be read is an error of the system") {
