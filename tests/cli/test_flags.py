@@ -73,6 +73,14 @@ FLAGS = {
         "--quiet": ([*CALIBRATE, "empty.npy"], [*CALIBRATE, "empty.npy", "--quiet"])},
 }
 FAIL_WITHOUT = "--force"
+# The other way that a command goes, and the flags that have to make their difference there, too.
+OTHER_WAY = {
+    "forward": (["--mode", "test"],
+                {"--state", "-o", "--axis", "--eps", "--cache", "--dtype", "--verbose", "--force"}),
+    "backward": (["--mode", "test"], {"--state", "--dx", "--dgamma", "--dbeta", "--axis", "--eps", "--dtype",
+                                      "--verbose", "--force"}),
+    "calibrate": (["--average-batches"], {"--files0-from", "--state", "--axis", "--verbose", "--quiet"}),
+}
 
 
 class FlagsTest(CommandTest):
@@ -113,19 +121,26 @@ class FlagsTest(CommandTest):
         for command, flags in FLAGS.items():
             for flag, (without, given) in flags.items():
                 with self.subTest(command=command, flag=flag):
-                    one, other = self.outcome(without), self.outcome(given)
-                    self.assertEqual((one[0], other[0]), (USAGE if flag == FAIL_WITHOUT else DONE, DONE),
-                                     one[2] + other[2])
-                    if flag == "--verbose":
-                        self.assertEqual(one[1:2] + one[3:], other[1:2] + other[3:])
-                        self.assertEqual(one[2], "")
-                        self.assertRegex(other[2], r"bytes read, \d+ bytes written, ")
-                    elif flag == "--quiet":
-                        self.assertEqual(one[1:2] + one[3:], other[1:2] + other[3:])
-                        self.assertIn("bn: warning: ", one[2])
-                        self.assertEqual(other[2], "")
-                    else:
-                        self.assertNotEqual(one[3], other[3])
+                    self.check_difference(flag, without, given)
+        for command, (way, flags) in OTHER_WAY.items():
+            for flag in flags:
+                with self.subTest(command=command, way=way, flag=flag):
+                    without, given = FLAGS[command][flag]
+                    self.check_difference(flag, [*without, *way], [*given, *way])
+
+    def check_difference(self, flag, without, given):
+        one, other = self.outcome(without), self.outcome(given)
+        self.assertEqual((one[0], other[0]), (USAGE if flag == FAIL_WITHOUT else DONE, DONE), one[2] + other[2])
+        if flag == "--verbose":
+            self.assertEqual(one[1:2] + one[3:], other[1:2] + other[3:])
+            self.assertEqual(one[2], "")
+            self.assertRegex(other[2], r"bytes read, \d+ bytes written, ")
+        elif flag == "--quiet":
+            self.assertEqual(one[1:2] + one[3:], other[1:2] + other[3:])
+            self.assertIn("bn: warning: ", one[2])
+            self.assertEqual(other[2], "")
+        else:
+            self.assertNotEqual(one[3], other[3])
 
     def log_of(self, words, **more):
         """What shim.c saw: "s" for each fsync, "t" for each thread."""
@@ -148,7 +163,7 @@ class FlagsTest(CommandTest):
                 self.assertEqual(log.count("t") > 0, threads > 1, (command, log))
 
     def test_fsync_brings_outputs_to_the_disk(self):
-        for command in ([*FORWARD, "--no-update"], BACKWARD, STATS):
+        for command in ([*FORWARD, "--no-update"], [*FORWARD, "--mode", "test"], BACKWARD, STATS):
             self.assertEqual(self.log_of(command).count("s"), 0, command)
             self.assertGreater(self.log_of([*command, "--fsync"]).count("s"), 0, command)
         # A state always gets there; with --fsync the output does, too.
