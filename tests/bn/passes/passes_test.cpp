@@ -111,6 +111,23 @@ TEST_CASE("Any number of threads and any machine gives the same bits") {
   }
 }
 
+TEST_CASE("Every thread's overflows are counted") {
+  for (const View& view : kLarge) {
+    const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
+    Layer layer(view.channel);
+    for (double& gamma : layer.gamma) gamma *= 1e300;
+    for (const unsigned threads : {1U, 2U, 8U}) {
+      data::ArraySource source(x);
+      Array y(Dtype::float32, x.size());
+      data::ArraySink sink(y);
+      const bn::ForwardResult result =
+          bn::forward_train(view, source, layer.parameters(), sink, {.threads = threads});
+      INFO(support::text(view) << " " << threads);
+      REQUIRE(result.overflows == x.size());
+    }
+  }
+}
+
 TEST_CASE("Memory, files and streams of results give the same bits") {
   for (const View& view : {View{64, 100, 100}, View{2, 3, 130000}, View{5, 7, 3}}) {
     const Array x = data::make(Dtype::float64, view, Kind::normal, 1);
