@@ -154,6 +154,8 @@ TEST_CASE("Test mode needs running statistics, train mode does not") {
   state.running_mean.reset();
   CHECK(error(state).starts_with("file: state.json: no running_mean"));
   CHECK(error(state, {Mode::train, {}, {}, {}}) == "nothing");
+  state.running_var = trained_state().running_var;
+  CHECK(error(state).starts_with("file: state.json: no running_mean"));
 }
 
 TEST_CASE("Running statistics that were never updated are warned of") {
