@@ -190,6 +190,9 @@ TEST_CASE("Running variances below a hundredth of eps are warned of") {
         "(1), so that it no longer matters there\n");
   state.running_var = {0.01, 1, 1};
   CHECK(layer_of(state).warnings.empty());
+  CHECK(layer_of(state, {{}, {}, 10.0, {}})
+            .warnings.starts_with("bn: warning: state.json: running_var of 1 of 3 channels is less "
+                                  "than a hundredth of eps (10)"));
 }
 
 TEST_CASE("Outputs have the input's dtype, float64 for integers, or the flag's") {
