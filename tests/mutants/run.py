@@ -355,6 +355,8 @@ def main():
     except (ValueError, OSError, subprocess.SubprocessError) as error:
         print(f"mutants: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     print(*survivors, *problems, sep="\n")
     print(f"{len(mutants)} mistakes: {len(survivors)} survive, {len(problems)} entries are wrong")
     return 2 if problems else 1 if survivors else 0
