@@ -26,6 +26,12 @@ class InitTest(CommandTest):
         state = self.json("new.json")
         self.assertEqual((state["momentum_weights"], state["running_var_estimator"]), ("running", "biased"))
 
+    def test_all_but_variances_may_be_negative_in_files(self):
+        self.save("negative.npy", np.array([-1.0, 2.0]))
+        for flag in ("--gamma", "--beta", "--running-mean"):
+            self.silent("init", flag, "negative.npy", "--force", "-o", "new.json")
+            self.assertEqual(self.json("new.json")[flag[2:].replace("-", "_")], [-1.0, 2.0])
+
     def test_init_takes_null_as_the_cumulative_momentum(self):
         self.silent("init", "--momentum", "null", "--channels", 1, "-o", "new.json")
         self.assertIsNone(self.json("new.json")["momentum"])
