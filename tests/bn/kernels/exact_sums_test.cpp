@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <string>
@@ -11,35 +10,15 @@
 
 #include "bn/kernels/kernels.hpp"
 #include "catch.hpp"
+#include "kernels/sums_of_kernels.hpp"
 #include "support.hpp"
 
 namespace kernels = bn::kernels;
 using kernels::Table;
+using support::sums;
+using support::total;
 
 namespace {
-
-template <class Real>
-const kernels::SumKernels<Real>& sums(const Table& table) {
-  if constexpr (sizeof(Real) == sizeof(float)) {
-    return table.float_sums;
-  } else {
-    return table.double_sums;
-  }
-}
-
-// Terms, as the kernels leave them, times the units of their grid.
-template <std::size_t kTerms>
-mpq_class total(const int (&grid)[kTerms], int e, const std::int64_t* terms, std::size_t stride) {
-  mpq_class sum;
-  for (std::size_t t = 0; t < kTerms; ++t) {
-    mpq_class term(static_cast<long>(terms[t * stride]));
-    const int exponent = e + grid[t];
-    const auto bits = static_cast<mp_bitcnt_t>(std::abs(exponent));
-    (exponent < 0 ? mpq_div_2exp : mpq_mul_2exp)(term.get_mpq_t(), term.get_mpq_t(), bits);
-    sum += term;
-  }
-  return sum;
-}
 
 struct Expected {
   mpq_class sum;

@@ -9,21 +9,15 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "kernels/sums_of_kernels.hpp"
 #include "support.hpp"
 
 namespace kernels = bn::kernels;
 using kernels::Table;
+using support::sums;
+using support::total;
 
 namespace {
-
-template <class Real>
-const kernels::SumKernels<Real>& sums(const Table& table) {
-  if constexpr (sizeof(Real) == sizeof(float)) {
-    return table.float_sums;
-  } else {
-    return table.double_sums;
-  }
-}
 
 template <class Real>
 using Bits = typename kernels::bits_of<Real>::type;
@@ -49,22 +43,6 @@ std::vector<Real> values(data::Random& random, std::size_t n, int top, int sprea
     if (i > 1 && random.below(20) == 0) result[i] = 0;
   }
   return result;
-}
-
-template <std::size_t kTerms>
-mpq_class total(const int (&grid)[kTerms], int e, const std::int64_t* terms, std::size_t stride) {
-  oracle::ExactSum sum;
-  for (std::size_t t = 0; t < kTerms; ++t) {
-    mpq_class unit(1);
-    const int exponent = e + grid[t];
-    if (exponent >= 0) {
-      mpq_mul_2exp(unit.get_mpq_t(), unit.get_mpq_t(), static_cast<mp_bitcnt_t>(exponent));
-    } else {
-      mpq_div_2exp(unit.get_mpq_t(), unit.get_mpq_t(), static_cast<mp_bitcnt_t>(-exponent));
-    }
-    sum.add(unit * mpz_class(static_cast<long>(terms[t * stride])));
-  }
-  return sum.value();
 }
 
 template <class Real>

@@ -35,6 +35,19 @@ void replace(const std::string& path, const std::string& content) {
 
 using Names = std::vector<std::string>;
 
+// The mode of what replaces a file of this mode, to which this happens meanwhile.
+template <class Meanwhile>
+mode_t mode_of_replacement(mode_t mode, Meanwhile meanwhile) {
+  const Directory directory;
+  write_file("y", "old");
+  ::chmod("y", mode);
+  OutputFile file(resolve_target("y"));
+  meanwhile();
+  file.finish(false);
+  file.commit();
+  return mode_of("y");
+}
+
 }  // namespace
 
 TEST_CASE("Room is reserved where the file system can, and missing room is an error") {
@@ -131,25 +144,11 @@ TEST_CASE("While it is written, what replaces a file is for its owner, and it is
 }
 
 TEST_CASE("A mode that is changed while the output is written is that of the new file") {
-  const Directory directory;
-  write_file("y", "old");
-  ::chmod("y", 0644);
-  OutputFile file(resolve_target("y"));
-  ::chmod("y", 0600);
-  file.finish(false);
-  file.commit();
-  CHECK(mode_of("y") == 0600);
+  CHECK(mode_of_replacement(0644, [] { ::chmod("y", 0600); }) == 0600);
 }
 
 TEST_CASE("A file that is gone when the output is complete has left it its mode") {
-  const Directory directory;
-  write_file("y", "old");
-  ::chmod("y", 0604);
-  OutputFile file(resolve_target("y"));
-  std::filesystem::remove("y");
-  file.finish(false);
-  file.commit();
-  CHECK(mode_of("y") == 0604);
+  CHECK(mode_of_replacement(0604, [] { std::filesystem::remove("y"); }) == 0604);
 }
 
 TEST_CASE("Links are followed to the file, which is what is replaced") {
