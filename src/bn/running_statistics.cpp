@@ -6,16 +6,27 @@
 #include "bn/error.hpp"
 
 namespace bn {
+namespace {
+
+const std::vector<double>& var_r(const Statistics& batch, VarEstimator estimator) {
+  return estimator == VarEstimator::unbiased ? batch.var_unbiased : batch.var;
+}
+
+}  // namespace
+
+void check_update(const Statistics& batch, VarEstimator estimator) {
+  const std::vector<double>& var = var_r(batch, estimator);
+  for (std::size_t c = 0; c < var.size(); ++c) {
+    if (!std::isfinite(var[c])) throw RangeError("var", c);
+  }
+}
 
 void update(RunningStatistics& running, const Statistics& batch, const Momentum& momentum) {
   const std::size_t channels = batch.mean.size();
   check_size("running_mean", running.running_mean.size(), channels);
   check_size("running_var", running.running_var.size(), channels);
-  const bool unbiased = momentum.running_var_estimator == VarEstimator::unbiased;
-  const std::vector<double>& var = unbiased ? batch.var_unbiased : batch.var;
-  for (std::size_t c = 0; c < channels; ++c) {
-    if (!std::isfinite(var[c])) throw RangeError("var", c);
-  }
+  check_update(batch, momentum.running_var_estimator);
+  const std::vector<double>& var = var_r(batch, momentum.running_var_estimator);
 
   ++running.num_batches_tracked;
   double old_weight = 0;

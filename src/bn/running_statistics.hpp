@@ -23,7 +23,10 @@ struct RunningStatistics {
 ///
 /// w = momentum (weights "running"), 1 - momentum ("batch") or 1 - 1/k without a momentum, k being
 /// num_batches_tracked after this batch; var_r as the estimator says.
-/// Throws std::invalid_argument when shapes differ; RangeError when var_r has no value (m = 1).
+/// Throws std::invalid_argument when shapes differ; RangeError as check_update().
 void update(RunningStatistics& running, const Statistics& batch, const Momentum& momentum);
+
+/// Throws RangeError where var_r has no value (m = 1) or is beyond the range of double.
+void check_update(const Statistics& batch, VarEstimator estimator);
 
 }  // namespace bn

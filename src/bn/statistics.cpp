@@ -30,18 +30,17 @@ class KeepSums : public Reduction {
 
 }  // namespace
 
-ChannelStatistics channel_statistics(const Dyadic& sum, const Dyadic& sum_squares,
-                                     std::uint64_t count) {
-  // sum (x - mean)^2 = (m * sum x^2 - (sum x)^2) / m
-  Dyadic deviation = Dyadic(Integer(count), 0) * sum_squares;
-  deviation -= sum * sum;
-  ChannelStatistics result;
-  result.constant = deviation.integer().is_zero();
-  result.mean = quotient(sum, count);
-  result.var = quotient(deviation, count, count);
-  result.var_unbiased = count > 1 ? quotient(deviation, count, count - 1).hi
-                                  : std::numeric_limits<double>::quiet_NaN();
+Dyadic deviation(const Dyadic& sum, const Dyadic& sum_squares, std::uint64_t count) {
+  Dyadic result = Dyadic(Integer(count), 0) * sum_squares;
+  result -= sum * sum;
   return result;
+}
+
+ChannelStatistics channel_statistics(const Dyadic& sum, const Dyadic& deviation,
+                                     std::uint64_t count) {
+  return {
+      quotient(sum, count), quotient(deviation, count, count),
+      count > 1 ? quotient(deviation, count, count - 1) : std::numeric_limits<double>::quiet_NaN()};
 }
 
 Sums sums(const View& view, Source& x, const Execution& execution) {
@@ -58,25 +57,26 @@ Statistics statistics(const Sums& sums) {
   if (sums.count == 0) throw std::invalid_argument("no values have no statistics");
   Statistics result(sums.sum.size());
   for (std::size_t c = 0; c < sums.sum.size(); ++c) {
-    result.set(c, channel_statistics(sums.sum[c], sums.sum_squares[c], sums.count));
+    const Dyadic squares = deviation(sums.sum[c], sums.sum_squares[c], sums.count);
+    result.set(c, channel_statistics(sums.sum[c], squares, sums.count));
   }
   result.check_range();
   return result;
 }
 
 Statistics::Statistics(std::size_t channels)
-    : mean(channels), mean_lo(channels), var(channels), var_unbiased(channels) {}
+    : mean(channels), var(channels), var_unbiased(channels) {}
 
 void Statistics::set(std::size_t channel, const ChannelStatistics& of_channel) {
-  mean[channel] = of_channel.mean.hi;
-  mean_lo[channel] = of_channel.mean.lo;
-  var[channel] = of_channel.var.hi;
+  mean[channel] = of_channel.mean;
+  var[channel] = of_channel.var;
   var_unbiased[channel] = of_channel.var_unbiased;
 }
 
 void Statistics::check_range() const {
   for (std::size_t c = 0; c < var.size(); ++c) {
-    if (!std::isfinite(var[c]) || std::isinf(var_unbiased[c])) throw RangeError("var", c);
+    if (!std::isfinite(mean[c])) throw RangeError("mean", c);
+    if (!std::isfinite(var[c])) throw RangeError("var", c);
   }
 }
 

@@ -138,7 +138,6 @@ void print(const View& view, Dtype x_dtype, Dtype dy_dtype, Dtype dtype, int spr
       bn::forward_train(view, x, {gamma, beta, eps}, y, execution, bn::Checksum::of_x);
   digest.add(y.bytes());
   digest.add(forward.statistics.mean);
-  digest.add(forward.statistics.mean_lo);
   digest.add(forward.statistics.var);
   if (view.m() > 1) digest.add(forward.statistics.var_unbiased);
   for (std::size_t c = 0; c < view.channel; ++c) {
@@ -146,7 +145,7 @@ void print(const View& view, Dtype x_dtype, Dtype dy_dtype, Dtype dtype, int spr
     digest.add(forward.sums.sum_squares[c]);
   }
   digest.add(&forward.x_checksum, sizeof forward.x_checksum);
-  digest.add(&forward.overflows, sizeof forward.overflows);
+  digest.add(&forward.counts.overflows, sizeof forward.counts.overflows);
 
   const auto backward = bn::backward_train(view, x, dy, &forward.sums, gamma, eps, &dx, execution);
   digest.add(dx.bytes());

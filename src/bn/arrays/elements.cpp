@@ -26,6 +26,18 @@ const Real* convert(const std::byte* elements, std::size_t n, Real* scratch) {
   return scratch;
 }
 
+// Integers of eight bytes, NaN for those that have more bits than a double.
+template <class T>
+const double* convert_where_exact(const std::byte* elements, std::size_t n, double* scratch) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const T value = read<T>(elements + i * sizeof(T));
+    const auto rounded = static_cast<double>(value);
+    const bool exact = static_cast<Int128>(rounded) == static_cast<Int128>(value);
+    scratch[i] = exact ? rounded : std::numeric_limits<double>::quiet_NaN();
+  }
+  return scratch;
+}
+
 double float_as_double(Dtype dtype, const std::byte* element) {
   if (dtype == Dtype::float64) return read<double>(element);
   if (dtype == Dtype::float32) return static_cast<double>(read<float>(element));
@@ -36,6 +48,10 @@ double float_as_double(Dtype dtype, const std::byte* element) {
 }
 
 }  // namespace
+
+const Format& format_of(Dtype dtype) {
+  return dtype == Dtype::float16 ? kBinary16 : dtype == Dtype::float32 ? kBinary32 : kBinary64;
+}
 
 bool fits_float(Dtype dtype) {
   switch (dtype) {
@@ -95,16 +111,14 @@ const double* widen<double>(Dtype dtype, const std::byte* elements, std::size_t 
       return convert<std::uint16_t>(elements, n, scratch);
     case Dtype::uint32:
       return convert<std::uint32_t>(elements, n, scratch);
+    case Dtype::int64:
+      return convert_where_exact<std::int64_t>(elements, n, scratch);
+    case Dtype::uint64:
+      return convert_where_exact<std::uint64_t>(elements, n, scratch);
     default:
       for (std::size_t i = 0; i < n; ++i) scratch[i] = float_as_double(dtype, elements + 2 * i);
       return scratch;
   }
-}
-
-double rescaled(Rescaling rescaling, Dtype dtype, const std::byte* element) {
-  if (fits_double(dtype)) return as_double(dtype, element) * rescaling.factor;
-  const Int128 value = decode(dtype, element).value - static_cast<Int128>(rescaling.shift);
-  return static_cast<double>(value) * rescaling.factor;
 }
 
 Decoded decode(Dtype dtype, const std::byte* element) {
@@ -138,18 +152,30 @@ Decoded decode(Dtype dtype, const std::byte* element) {
   return {(bits >> 63) != 0 ? -significand : significand, (field == 0 ? 1 : field) - 1075};
 }
 
+Dyadic exact_value(Dtype dtype, const std::byte* element) {
+  const auto [value, exponent] = decode(dtype, element);
+  const auto magnitude = static_cast<std::uint64_t>(value < 0 ? -value : value);
+  return {value < 0 ? -Integer(magnitude) : Integer(magnitude), exponent};
+}
+
 double as_double(Dtype dtype, const std::byte* element) {
   return is_floating(dtype) ? float_as_double(dtype, element)
                             : static_cast<double>(decode(dtype, element).value);
 }
 
-void set_nan(Dtype dtype, std::byte* element) {
-  constexpr std::uint16_t kHalf = 0x7e00;
-  constexpr float kFloat = std::numeric_limits<float>::quiet_NaN();
-  constexpr double kDouble = std::numeric_limits<double>::quiet_NaN();
-  if (dtype == Dtype::float16) std::memcpy(element, &kHalf, sizeof kHalf);
-  if (dtype == Dtype::float32) std::memcpy(element, &kFloat, sizeof kFloat);
-  if (dtype == Dtype::float64) std::memcpy(element, &kDouble, sizeof kDouble);
+void set_non_finite(Dtype dtype, double infinity_or_nan, std::byte* element) {
+  const auto wide =
+      std::isnan(infinity_or_nan) ? std::numeric_limits<double>::quiet_NaN() : infinity_or_nan;
+  if (dtype == Dtype::float16) {
+    const std::uint16_t half = std::isnan(wide) ? 0x7e00 : wide > 0 ? 0x7c00 : 0xfc00;
+    std::memcpy(element, &half, sizeof half);
+  } else if (dtype == Dtype::float32) {
+    const float single =
+        std::isnan(wide) ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(wide);
+    std::memcpy(element, &single, sizeof single);
+  } else {
+    std::memcpy(element, &wide, sizeof wide);
+  }
 }
 
 double non_finite(Dtype dtype, const std::byte* element) {

@@ -9,8 +9,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "bn/exact/double_double_arithmetic.hpp"
-#include "bn/exact/int128.hpp"
+#include "bn/exact/wide.hpp"
 
 namespace bn {
 namespace {
@@ -19,46 +18,11 @@ namespace {
 constexpr std::size_t kMaxDigits = 1200;
 constexpr int kMaxExponent = 4400;
 
-// Bits of a quotient before it is rounded: hi takes 53 of them, lo what is left.
-constexpr int kQuotientBits = 120;
+// Bits of a quotient before it is rounded, more than a double has.
+constexpr int kQuotientBits = 64;
 
 int bit_count(const Integer& positive) {
   return static_cast<int>(boost::multiprecision::msb(positive)) + 1;
-}
-
-// The magnitude of an integer times 2^exponent, rounded to a double.
-double scaled_magnitude(const Integer& value, int exponent) {
-  if (value.is_zero()) return 0;
-  Integer magnitude = abs(value);
-  const int excess = std::max(0, bit_count(magnitude) - 64);
-  magnitude >>= excess;
-  return std::ldexp(static_cast<double>(static_cast<std::uint64_t>(magnitude)), exponent + excess);
-}
-
-// The value to 106 bits, rounded towards zero; it has to lie well within the range of double.
-DoubleDouble approximate(const Dyadic& value) {
-  const auto& backend = value.integer().backend();
-  const unsigned limbs = backend.size();
-  Uint128 top = backend.limbs()[limbs - 1];
-  int exponent = value.exponent() + 64 * static_cast<int>(limbs - 1);
-  if (limbs > 1) {
-    top = top << 64 | backend.limbs()[limbs - 2];
-    exponent -= 64;
-  }
-  const auto high = static_cast<std::uint64_t>(top >> 64);
-  const int zeros =
-      high != 0 ? std::countl_zero(high) : 64 + std::countl_zero(static_cast<std::uint64_t>(top));
-  top <<= zeros;
-  if (limbs > 2) {
-    // The bits that moved in.
-    const Uint128 next = backend.limbs()[limbs - 3];
-    top |= next >> (64 - zeros);  // zeros < 64: the top limb is not zero
-  }
-  exponent -= zeros;
-  const auto hi = static_cast<double>(static_cast<std::uint64_t>(top >> 75));
-  const auto lo = static_cast<double>(static_cast<std::uint64_t>(top << 53 >> 75));
-  const double sign = value.integer().sign() < 0 ? -1 : 1;
-  return fast_two_sum(sign * std::ldexp(hi, exponent + 75), sign * std::ldexp(lo, exponent + 22));
 }
 
 // Whether every number within `error` of a rounds to a.hi.
@@ -69,8 +33,7 @@ bool rounds_surely(DoubleDouble a, double error) {
 // The quotient in double-double arithmetic, unless its error could change how it rounds or
 // something might under- or overflow (A. Ziv, "Fast evaluation of elementary mathematical functions
 // with correctly rounded last bit", 1991). Most quotients need no more.
-std::optional<DoubleDouble> fast_quotient(const Dyadic& numerator, std::uint64_t a,
-                                          std::uint64_t b) {
+std::optional<double> fast_quotient(const Dyadic& numerator, std::uint64_t a, std::uint64_t b) {
   constexpr std::uint64_t kExactDouble = std::uint64_t{1} << 53;
   constexpr int kFar = 400;
   constexpr unsigned kMaxLimbs = 6;
@@ -78,11 +41,12 @@ std::optional<DoubleDouble> fast_quotient(const Dyadic& numerator, std::uint64_t
       numerator.integer().backend().size() > kMaxLimbs) {
     return std::nullopt;
   }
+  const Wide approximate = wide(numerator);
   const DoubleDouble result =
-      approximate(numerator) / static_cast<double>(a) / static_cast<double>(b);
-  // The numerator has an error of 2^-105, each division 2^-101.
+      approximate.significand / static_cast<double>(a) / static_cast<double>(b);
+  // The numerator has an error of 2^-104, each division 2^-101.
   if (!rounds_surely(result, 0x1p-99 * std::abs(result.hi))) return std::nullopt;
-  return result;
+  return std::ldexp(result.hi, approximate.exponent);
 }
 
 }  // namespace
@@ -163,8 +127,8 @@ Dyadic Dyadic::parse(std::string_view text) {
   return value;
 }
 
-DoubleDouble quotient(const Dyadic& numerator, std::uint64_t a, std::uint64_t b) {
-  if (numerator.integer().is_zero()) return {};
+double quotient(const Dyadic& numerator, std::uint64_t a, std::uint64_t b) {
+  if (numerator.integer().is_zero()) return 0;
   if (const auto result = fast_quotient(numerator, a, b)) return *result;
 
   const Integer denominator = Integer(a) * b;
@@ -176,23 +140,16 @@ DoubleDouble quotient(const Dyadic& numerator, std::uint64_t a, std::uint64_t b)
   const int exponent = numerator.exponent() - shift;  // of the last bit of q
 
   const int top = bit_count(q) - 1 + exponent;
-  const int last = std::max(top - 52, -1074);  // of the last bit that hi can hold
+  const int last = std::max(top - 52, -1074);  // of the last bit that a double can hold
   const auto dropped = static_cast<unsigned>(last - exponent);
   Integer kept = q >> dropped;
-  const bool half = bit_test(q, dropped - 1);  // q has far more bits than hi
+  const bool half = bit_test(q, dropped - 1);  // q has more bits than a double
   const bool more = !rest.is_zero() || (half && boost::multiprecision::lsb(q) < dropped - 1);
   if (half && (more || bit_test(kept, 0))) ++kept;
 
-  // Both ldexp are exact: kept has at most 53 bits and `last` is not below -1074.
-  DoubleDouble result;
-  result.hi = std::ldexp(static_cast<double>(static_cast<std::uint64_t>(kept)), last);
-  if (std::isfinite(result.hi)) {
-    const Integer remainder = q - (kept << dropped);
-    result.lo = scaled_magnitude(remainder, exponent);
-    if (remainder.sign() < 0) result.lo = -result.lo;
-  }
-  if (numerator.integer().sign() < 0) return {-result.hi, -result.lo};
-  return result;
+  // Exact: kept has at most 53 bits and `last` is not below -1074.
+  const double result = std::ldexp(static_cast<double>(static_cast<std::uint64_t>(kept)), last);
+  return numerator.integer().sign() < 0 ? -result : result;
 }
 
 }  // namespace bn

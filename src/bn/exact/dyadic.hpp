@@ -1,5 +1,4 @@
-// Exact numbers: what a sum of floating-point values is before anything is rounded, and the one
-// place where it is rounded.
+// Exact numbers: what a sum of floating-point values is before anything is rounded.
 #pragma once
 
 #include <boost/multiprecision/cpp_int.hpp>
@@ -7,8 +6,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "bn/exact/double_double.hpp"
 
 namespace bn {
 
@@ -46,9 +43,8 @@ class Dyadic {
   int exponent_ = 0;
 };
 
-/// numerator / (a * b): hi is the exact quotient rounded once, ties to even, subnormals included;
-/// an overflow gives an infinity. hi + lo is the quotient to about 100 bits, as far as doubles
-/// reach down. a, b > 0.
-[[nodiscard]] DoubleDouble quotient(const Dyadic& numerator, std::uint64_t a, std::uint64_t b = 1);
+/// numerator / (a * b), rounded once, ties to even, subnormals included; an overflow gives an
+/// infinity. a, b > 0.
+[[nodiscard]] double quotient(const Dyadic& numerator, std::uint64_t a, std::uint64_t b = 1);
 
 }  // namespace bn

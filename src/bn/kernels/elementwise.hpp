@@ -1,4 +1,4 @@
-// y and dx from the constants of their channels.
+// y and dx from the constants of their channels, each with a bound of its error.
 #pragma once
 
 #include "bn/kernels/rounding.hpp"
@@ -32,11 +32,41 @@ BN_INLINE D read(const Real* p) {
   }
 }
 
-// y = ((x - mean) - mean_lo) * scale + beta, the same for every type of result.
-template <class D, class Out, class Value, class In>
-BN_INLINE D result(const Affine<Value>& k, const In* const (&in)[1], size_t i) {
-  const D centred = (read<D>(in[0] + i) - at<D>(k.mean, i)) - at<D>(k.mean_lo, i);
-  return centred * at<D>(k.scale, i) + at<D>(k.beta, i);
+// What an operand adds to the bound of the error because products with it may underflow: products
+// lose less than 2^-1071 there, and nothing at all where the operand is 0. Operands that were
+// floats are never so small; see safe() in bn/tiles/constants.cpp.
+template <class In, class D>
+BN_INLINE D underflow(D operand_magnitude) {
+  if constexpr (sizeof(In) == sizeof(float)) {
+    return D{};
+  } else {
+    return smaller(operand_magnitude, at<D>(0x1p-1000, 0)) * 64;
+  }
+}
+
+// In double arithmetic. With u = 2^-53, product = (x - pivot) * scale has an error of 3 u of itself
+// (the difference, the rounded scale, the product), the offset was rounded once, and so is the sum:
+// altogether less than 4 u |product| + 2 u |offset|. The bound is twice that.
+template <class In, class D, class Value>
+BN_INLINE Estimate<D> estimate(const Affine<Value>& k, const In* const (&in)[1], size_t i) {
+  const D centred = read<D>(in[0] + i) - at<D>(k.pivot, i);
+  const D size = absolute(centred);
+  return {
+      multiply_add(centred, at<D>(k.scale, i), at<D>(k.offset, i)),
+      multiply_add(size, at<D>(k.scale_error, i), at<D>(k.offset_error, i)) + underflow<In>(size)};
+}
+
+// The same with two products: less than 5 u of each of them and 3 u |offset|.
+template <class In, class D, class Value>
+BN_INLINE Estimate<D> estimate(const Gradient<Value>& k, const In* const (&in)[2], size_t i) {
+  const D centred = read<D>(in[0] + i) - at<D>(k.pivot, i);
+  const D dy = read<D>(in[1] + i);
+  const D size = absolute(centred);
+  const D size_dy = absolute(dy);
+  const D rest = multiply_add(centred, at<D>(k.slope, i), at<D>(k.offset, i));
+  const D error = multiply_add(size, at<D>(k.slope_error, i), at<D>(k.offset_error, i));
+  return {multiply_add(dy, at<D>(k.scale, i), rest),
+          multiply_add(size_dy, at<D>(k.scale_error, i), error) + underflow<In>(size + size_dy)};
 }
 
 template <class D>
@@ -44,37 +74,6 @@ struct Pair {
   D hi;
   D lo;
 };
-
-// The upper 26 bits of a double: products of such halves are exact. Unlike Veltkamp's splitting
-// this cannot overflow.
-template <class D>
-BN_INLINE D upper_half(D v) {
-  if constexpr (sizeof(D) == sizeof(double)) {
-    uint64_t bits;
-    __builtin_memcpy(&bits, &v, sizeof bits);
-    bits &= ~((uint64_t{1} << 27) - 1);
-    __builtin_memcpy(&v, &bits, sizeof bits);
-  } else {
-    typename result_vector<double>::bits bits;
-    __builtin_memcpy(&bits, &v, sizeof bits);
-    bits &= ~((uint64_t{1} << 27) - 1);
-    __builtin_memcpy(&v, &bits, sizeof bits);
-  }
-  return v;
-}
-
-// a * b to about 2^-104 (T. J. Dekker, "A floating-point technique for extending the available
-// precision", 1971), with additions and multiplications alone, so that CPUs with and without FMA
-// agree.
-template <class D>
-BN_INLINE Pair<D> approximate_two_prod(D a, D b) {
-  const D p = a * b;
-  const D a_hi = upper_half(a);
-  const D a_lo = a - a_hi;
-  const D b_hi = upper_half(b);
-  const D b_lo = b - b_hi;
-  return {p, ((a_hi * b_hi - p) + a_hi * b_lo + a_lo * b_hi) + a_lo * b_lo};
-}
 
 // a + b exactly (D. E. Knuth's TwoSum).
 template <class D>
@@ -84,31 +83,52 @@ BN_INLINE Pair<D> two_sum(D a, D b) {
   return {s, (a - (s - b_part)) + (b - b_part)};
 }
 
-// dx = scale * dy - offset - ((x - mean) - mean_lo) * slope
-template <class D, class Out, class Value, class In>
-BN_INLINE D result(const Gradient<Value>& k, const In* const (&in)[2], size_t i) {
+// a * b: exactly with a fused multiplication, else to 2^-103 of it (T. J. Dekker, "A floating-point
+// technique for extending the available precision", 1971).
+template <class D>
+BN_INLINE Pair<D> two_prod(D a, D b) {
+  const D p = a * b;
+#if defined(BN_KERNEL_FMA)
+  return {p, multiply_add(a, b, -p)};
+#else
+  const D a_hi = upper_half(a);
+  const D a_lo = a - a_hi;
+  const D b_hi = upper_half(b);
+  const D b_lo = b - b_hi;
+  return {p, ((a_hi * b_hi - p) + a_hi * b_lo + a_lo * b_hi) + a_lo * b_lo};
+#endif
+}
+
+// In twice the precision of double. The constants have errors of less than 2^-97, which those of
+// the operations, less than 2^-101 of the largest term, hardly add to.
+constexpr double kPairError = 0x1p-96;
+
+template <class In, class D, class Value>
+BN_INLINE PairEstimate<D> estimate(const AffinePair<Value>& k, const In* const (&in)[1], size_t i) {
+  const D x = read<D>(in[0] + i);
+  const Pair<D> product = two_prod(x, at<D>(k.scale, i));
+  const Pair<D> sum = two_sum(product.hi, at<D>(k.shift, i));
+  const D rest = multiply_add(x, at<D>(k.scale_lo, i), at<D>(k.shift_lo, i));
+  return {sum.hi, sum.lo + (product.lo + rest),
+          multiply_add(absolute(product.hi), at<D>(kPairError, i), at<D>(k.shift_error, i)) +
+              underflow<In>(absolute(x))};
+}
+
+template <class In, class D, class Value>
+BN_INLINE PairEstimate<D> estimate(const GradientPair<Value>& k, const In* const (&in)[2],
+                                   size_t i) {
   const D x = read<D>(in[0] + i);
   const D dy = read<D>(in[1] + i);
-  const D mean = at<D>(k.mean, i);
-  const D mean_lo = at<D>(k.mean_lo, i);
-  const D scale = at<D>(k.scale, i);
-  const D offset = at<D>(k.offset, i);
-  const D slope = at<D>(k.slope, i);
-  if constexpr (sizeof(Out) == sizeof(float)) {
-    return (scale * dy - offset) - ((x - mean) - mean_lo) * slope;
-  } else {
-    // Three terms that may cancel: each to about 100 bits, rounded once at the end.
-    const Pair<D> difference = two_sum<D>(x, -mean);
-    const Pair<D> centred = two_sum<D>(difference.hi, difference.lo - mean_lo);
-    const Pair<D> a = approximate_two_prod<D>(scale, dy);
-    const Pair<D> b = approximate_two_prod<D>(centred.hi, slope);
-    const D a_lo = a.lo + at<D>(k.scale_lo, i) * dy;
-    const D b_lo = b.lo + (centred.hi * at<D>(k.slope_lo, i) + centred.lo * slope);
-    const Pair<D> first = two_sum<D>(a.hi, -offset);
-    const Pair<D> second = two_sum<D>(first.hi, -b.hi);
-    const D rest = (first.lo + second.lo) + ((a_lo - at<D>(k.offset_lo, i)) - b_lo);
-    return second.hi + (rest == rest ? rest : D{});  // beside an overflow it is NaN
-  }
+  const Pair<D> a = two_prod(x, at<D>(k.slope, i));
+  const Pair<D> b = two_prod(dy, at<D>(k.scale, i));
+  const Pair<D> products = two_sum(a.hi, b.hi);
+  const Pair<D> sum = two_sum(products.hi, at<D>(k.shift, i));
+  const D rest = multiply_add(dy, at<D>(k.scale_lo, i),
+                              multiply_add(x, at<D>(k.slope_lo, i), at<D>(k.shift_lo, i)));
+  return {
+      sum.hi, (products.lo + sum.lo) + ((a.lo + b.lo) + rest),
+      multiply_add(absolute(a.hi) + absolute(b.hi), at<D>(kPairError, i), at<D>(k.shift_error, i)) +
+          underflow<In>(absolute(x) + absolute(dy))};
 }
 
 template <Store kStore, class Constants, class In, class Out>
@@ -120,15 +140,15 @@ BN_INLINE bool evaluate_to(const In* const* operands, size_t n, const Constants&
   ResultWriter<Out, kStore> writer;
   const auto body = writer.body(results, n);
   size_t i = 0;
-  for (; i < body.begin; ++i) writer.write(results + i, result<double, Out>(k, in, i));
+  for (; i < body.begin; ++i) writer.write(results + i, estimate<In, double>(k, in, i));
   for (; i + kStep <= body.end; i += kStep) {
     for (size_t a = 0; a < Constants::operands; ++a) prefetch(in[a] + i, kAhead<In>);
     for (size_t u = i; u < i + kStep; u += kLanes) {
-      writer.write(results + u, result<Doubles, Out>(k, in, u));
+      writer.write(results + u, estimate<In, Doubles>(k, in, u));
     }
   }
-  for (; i < n; ++i) writer.write(results + i, result<double, Out>(k, in, i));
-  return writer.suspicious();
+  for (; i < n; ++i) writer.write(results + i, estimate<In, double>(k, in, i));
+  return writer.undecided();
 }
 
 template <class Constants, class In, class Out>

@@ -46,8 +46,8 @@ struct PartialSums<float> {
   BN_INLINE void add(Parts x) { sum[0] += x; }
   BN_INLINE void add_product(Parts x, Parts y) {
     const Doubles before = product[0];
-    product[0] = add_exact_product(before, x, y);
-    product[1] += add_exact_product(before - product[0], x, y);
+    product[0] = multiply_add(x, y, before);
+    product[1] += multiply_add(x, y, before - product[0]);
   }
 };
 
@@ -90,7 +90,7 @@ struct PartialSums<double> {
   }
   BN_INLINE void add_product(const Parts& x, const Parts& y) {
     const auto add = [&](size_t t, Doubles a, Doubles b) {
-      product[t] = add_exact_product(product[t], a, b);
+      product[t] = multiply_add(a, b, product[t]);
     };
     add(0, x.a, y.a);
     add(1, x.a, y.b);

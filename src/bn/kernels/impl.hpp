@@ -22,9 +22,13 @@ constexpr SumKernels<Real> kSums{kChunk<Real>,
                                  {down_columns<Real, 1>, down_columns<Real, 2>}};
 
 template <class Constants>
-constexpr FormulaKernels<Constants> kFormula{
-    {evaluate<Constants, float, float>, evaluate<Constants, float, double>},
-    {evaluate<Constants, double, float>, evaluate<Constants, double, double>}};
+constexpr SingleKernels<Constants> kSingle{
+    evaluate<Constants, float, uint16_t>, evaluate<Constants, double, uint16_t>,
+    evaluate<Constants, float, float>, evaluate<Constants, double, float>};
+
+template <class Constants>
+constexpr PairKernels<Constants> kPair{evaluate<Constants, float, double>,
+                                       evaluate<Constants, double, double>};
 
 }  // namespace
 
@@ -32,12 +36,15 @@ extern const Table kTable;
 const Table kTable{BN_KERNEL_NAME,
                    kSums<float>,
                    kSums<double>,
-                   kFormula<Affine<Channel>>,
-                   kFormula<Affine<Columns>>,
-                   kFormula<Gradient<Channel>>,
-                   kFormula<Gradient<Columns>>,
+                   kSingle<Affine<Channel>>,
+                   kSingle<Affine<Columns>>,
+                   kSingle<Gradient<Channel>>,
+                   kSingle<Gradient<Columns>>,
+                   kPair<AffinePair<Channel>>,
+                   kPair<AffinePair<Columns>>,
+                   kPair<GradientPair<Channel>>,
+                   kPair<GradientPair<Columns>>,
                    widen_half,
-                   narrow_half,
                    checksum<uint8_t>,
                    checksum<uint16_t>,
                    checksum<uint32_t>,

@@ -1,6 +1,6 @@
 // The inner loops, and the one place where the instruction set matters. They are compiled once for
 // each instruction set and chosen at run time. Every version gives the same bits: sums are exact
-// integers, element-wise arithmetic is IEEE double without contraction.
+// integers, and results are given only where they are certain to be correctly rounded.
 #pragma once
 
 #include <cstddef>
@@ -93,41 +93,77 @@ struct SumKernels {
 using Channel = double;
 using Columns = const double*;
 
-/// Constants of y = ((x - mean) - mean_lo) * scale + beta: of one channel (Value = double), or one
-/// of each column (Value = const double*).
+// Results are linear in their operands. What is computed differs from a result by no more than the
+// errors tell: scale_error * |x - pivot| + offset_error and so on. Constants are of one channel
+// (Value = Channel), or one of each column (Value = Columns). A channel whose constants are NaN has
+// no results that are certain.
+
+/// scale * (x - pivot) + offset, in double arithmetic.
 template <class Value>
 struct Affine {
   static constexpr std::size_t operands = 1;  ///< {x}
-  Value mean;
-  Value mean_lo;
+  Value pivot;
   Value scale;
-  Value beta;
+  Value scale_error;
+  Value offset;
+  Value offset_error;
 };
 
-/// Constants of dx = scale * dy - offset - ((x - mean) - mean_lo) * slope. Each but the mean is a
-/// double-double; only float64 results take the low parts into account.
+/// scale * dy + slope * (x - pivot) + offset, in double arithmetic.
 template <class Value>
 struct Gradient {
   static constexpr std::size_t operands = 2;  ///< {x, dy}
-  Value mean;
-  Value mean_lo;
+  Value pivot;
+  Value slope;
+  Value slope_error;
+  Value scale;
+  Value scale_error;
+  Value offset;
+  Value offset_error;
+};
+
+/// (scale + scale_lo) * x + (shift + shift_lo), in twice the precision.
+template <class Value>
+struct AffinePair {
+  static constexpr std::size_t operands = 1;
   Value scale;
   Value scale_lo;
-  Value offset;
-  Value offset_lo;
+  Value shift;
+  Value shift_lo;
+  Value shift_error;
+};
+
+/// (scale + scale_lo) * dy + (slope + slope_lo) * x + (shift + shift_lo), in twice the precision.
+template <class Value>
+struct GradientPair {
+  static constexpr std::size_t operands = 2;
   Value slope;
   Value slope_lo;
+  Value scale;
+  Value scale_lo;
+  Value shift;
+  Value shift_lo;
+  Value shift_error;
 };
 
 /// The same constants, each made into something else by f.
 template <class Value, class F>
-auto transform(const Affine<Value>& k, F f) -> Affine<decltype(f(k.mean))> {
-  return {f(k.mean), f(k.mean_lo), f(k.scale), f(k.beta)};
+auto transform(const Affine<Value>& k, F f) -> Affine<decltype(f(k.pivot))> {
+  return {f(k.pivot), f(k.scale), f(k.scale_error), f(k.offset), f(k.offset_error)};
 }
 template <class Value, class F>
-auto transform(const Gradient<Value>& k, F f) -> Gradient<decltype(f(k.mean))> {
-  return {f(k.mean),   f(k.mean_lo),   f(k.scale), f(k.scale_lo),
-          f(k.offset), f(k.offset_lo), f(k.slope), f(k.slope_lo)};
+auto transform(const Gradient<Value>& k, F f) -> Gradient<decltype(f(k.pivot))> {
+  return {f(k.pivot),       f(k.slope),  f(k.slope_error), f(k.scale),
+          f(k.scale_error), f(k.offset), f(k.offset_error)};
+}
+template <class Value, class F>
+auto transform(const AffinePair<Value>& k, F f) -> AffinePair<decltype(f(k.scale))> {
+  return {f(k.scale), f(k.scale_lo), f(k.shift), f(k.shift_lo), f(k.shift_error)};
+}
+template <class Value, class F>
+auto transform(const GradientPair<Value>& k, F f) -> GradientPair<decltype(f(k.scale))> {
+  return {f(k.slope), f(k.slope_lo), f(k.scale),      f(k.scale_lo),
+          f(k.shift), f(k.shift_lo), f(k.shift_error)};
 }
 
 /// Shorter runs have no room for vectors along them: their elements are taken as columns.
@@ -137,36 +173,44 @@ constexpr std::size_t kShortRun = 16;
 /// spares reading what they replace.
 enum class Store : bool { cached, non_temporal };
 
-/// The results of a formula, Affine or Gradient, whose constants are one channel's or the columns'.
-/// Each writes n results, rounded once from double, and returns whether one of them may be infinite
-/// or NaN. Results may take the place of an operand of the same type.
-template <class Constants>
-struct FormulaKernels {
-  template <class In, class Out>
-  using Evaluate = bool(const In* const* operands, std::size_t n, const Constants&, Out* results,
-                        Store);
+/// Writes n results, each rounded once to nearest, ties to even, and returns whether one of them is
+/// not certain: the bounds of its error round to different values, or it is infinite or NaN.
+/// Results may take the place of an operand of the same type.
+template <class Constants, class In, class Out>
+using Evaluate = bool(const In* const* operands, std::size_t n, const Constants&, Out* results,
+                      Store);
 
-  template <class In>
-  struct From {
-    Evaluate<In, float>* to_float;
-    Evaluate<In, double>* to_double;
-  };
-  From<float> from_float;
-  From<double> from_double;
+/// float16 (by its bits) and float32 from double arithmetic.
+template <class Constants>
+struct SingleKernels {
+  using Half = std::uint16_t;
+  Evaluate<Constants, float, Half>* half_from_float;
+  Evaluate<Constants, double, Half>* half_from_double;
+  Evaluate<Constants, float, float>* float_from_float;
+  Evaluate<Constants, double, float>* float_from_double;
+};
+
+/// float64 from twice the precision.
+template <class Constants>
+struct PairKernels {
+  Evaluate<Constants, float, double>* double_from_float;
+  Evaluate<Constants, double, double>* double_from_double;
 };
 
 struct Table {
   const char* instruction_set;
   SumKernels<float> float_sums;
   SumKernels<double> double_sums;
-  FormulaKernels<Affine<Channel>> affine_of_channel;
-  FormulaKernels<Affine<Columns>> affine_of_columns;
-  FormulaKernels<Gradient<Channel>> gradient_of_channel;
-  FormulaKernels<Gradient<Columns>> gradient_of_columns;
+  SingleKernels<Affine<Channel>> affine_of_channel;
+  SingleKernels<Affine<Columns>> affine_of_columns;
+  SingleKernels<Gradient<Channel>> gradient_of_channel;
+  SingleKernels<Gradient<Columns>> gradient_of_columns;
+  PairKernels<AffinePair<Channel>> affine_pair_of_channel;
+  PairKernels<AffinePair<Columns>> affine_pair_of_columns;
+  PairKernels<GradientPair<Channel>> gradient_pair_of_channel;
+  PairKernels<GradientPair<Columns>> gradient_pair_of_columns;
 
   void (*widen_half)(const std::uint16_t* half, std::size_t n, float* value);
-  /// Rounds once, to nearest even. Returns whether one result is infinite or NaN.
-  bool (*narrow_half)(const double* value, std::size_t n, std::uint16_t* half);
 
   /// Sum of word * weight(position + i) modulo 2^64; see bn/tiles/checksum.hpp.
   std::uint64_t (*checksum_8)(const std::uint8_t* words, std::size_t n, std::uint64_t position);

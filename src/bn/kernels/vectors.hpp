@@ -1,8 +1,13 @@
 // Vectors of doubles of this instruction set's width, and what lies around them.
 #pragma once
 
-#if defined(__AVX2__)
+// What the instruction set has: asked of the set and not of the compiler, which may have been told
+// to use the same for all of the library.
+#if defined(BN_KERNEL_AVX512) || defined(BN_KERNEL_AVX2)
 #include <immintrin.h>
+#define BN_KERNEL_AVX
+#define BN_KERNEL_FMA
+#define BN_KERNEL_F16C
 #endif
 
 #include "bn/kernels/kernels.hpp"
@@ -33,9 +38,9 @@ BN_INLINE Doubles load(const double* p) {
 
 // GCC 12 converts a vector in two halves unless it is told how.
 BN_INLINE Doubles load(const float* p) {
-#if defined(__AVX512F__)
+#if defined(BN_KERNEL_AVX512)
   return _mm512_cvtps_pd(_mm256_loadu_ps(p));
-#elif defined(__AVX2__)
+#elif defined(BN_KERNEL_AVX2)
   return _mm256_cvtps_pd(_mm_loadu_ps(p));
 #else
   Floats v;
@@ -45,33 +50,80 @@ BN_INLINE Doubles load(const float* p) {
 }
 
 BN_INLINE Floats to_floats(Doubles v) {
-#if defined(__AVX512F__)
+#if defined(BN_KERNEL_AVX512)
   return _mm512_cvtpd_ps(v);
-#elif defined(__AVX2__)
+#elif defined(BN_KERNEL_AVX2)
   return _mm256_cvtpd_ps(v);
 #else
   return __builtin_convertvector(v, Floats);
 #endif
 }
 
-// sum + a * b where the product needs no rounding: then it does not matter whether it is fused.
-BN_INLINE Doubles add_exact_product(Doubles sum, Doubles a, Doubles b) {
-#if defined(__AVX512F__)
-  return _mm512_fmadd_pd(a, b, sum);
-#elif defined(__FMA__)
-  return _mm256_fmadd_pd(a, b, sum);
+BN_INLINE float to_floats(double v) { return static_cast<float>(v); }
+
+// a * b + c, fused where that is one instruction: for what does not depend on whether it is.
+BN_INLINE Doubles multiply_add(Doubles a, Doubles b, Doubles c) {
+#if defined(BN_KERNEL_AVX512)
+  return _mm512_fmadd_pd(a, b, c);
+#elif defined(BN_KERNEL_FMA)
+  return _mm256_fmadd_pd(a, b, c);
 #else
-  return sum + a * b;
+  return a * b + c;
 #endif
+}
+BN_INLINE double multiply_add(double a, double b, double c) {
+#if defined(BN_KERNEL_FMA)
+  return __builtin_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+// The smaller one; the second where one is NaN.
+BN_INLINE Doubles smaller(Doubles a, Doubles b) {
+#if defined(BN_KERNEL_AVX512)
+  return _mm512_min_pd(a, b);
+#elif defined(BN_KERNEL_AVX2)
+  return _mm256_min_pd(a, b);
+#else
+  return a < b ? a : b;
+#endif
+}
+BN_INLINE double smaller(double a, double b) { return a < b ? a : b; }
+
+using Words = uint64_t __attribute__((vector_size(BN_VECTOR_BYTES)));
+BN_INLINE Words bits_of_doubles(Doubles v) { return (Words)v; }
+BN_INLINE uint64_t bits_of_doubles(double v) {
+  uint64_t bits;
+  __builtin_memcpy(&bits, &v, sizeof bits);
+  return bits;
+}
+
+// With these bits of it kept, the others 0.
+template <class D>
+BN_INLINE D masked(D v, uint64_t mask) {
+  const auto bits = bits_of_doubles(v) & mask;
+  __builtin_memcpy(&v, &bits, sizeof v);
+  return v;
+}
+template <class D>
+BN_INLINE D absolute(D v) {
+  return masked(v, ~(uint64_t{1} << 63));
+}
+// The upper 26 bits of a double: products of such halves are exact. Unlike Veltkamp's splitting
+// this cannot overflow.
+template <class D>
+BN_INLINE D upper_half(D v) {
+  return masked(v, ~((uint64_t{1} << 27) - 1));
 }
 
 // Non-temporal, where there are such stores; p is aligned to the vector. Nothing orders them but
 // the locked instruction by which every thread asks Team for its next item, or says that it has
 // none.
-#if defined(__AVX512F__)
+#if defined(BN_KERNEL_AVX512)
 BN_INLINE void store_non_temporal(double* p, Doubles v) { _mm512_stream_pd(p, v); }
 BN_INLINE void store_non_temporal(float* p, Floats v) { _mm256_stream_ps(p, v); }
-#elif defined(__AVX2__)
+#elif defined(BN_KERNEL_AVX2)
 BN_INLINE void store_non_temporal(double* p, Doubles v) { _mm256_stream_pd(p, v); }
 BN_INLINE void store_non_temporal(float* p, Floats v) { _mm_stream_ps(p, v); }
 #else
@@ -92,7 +144,7 @@ Doubles each_lane(Lane lane) {
 using Integers = int64_t __attribute__((vector_size(BN_VECTOR_BYTES)));
 BN_INLINE Integers to_integers(Doubles v) {
   const Doubles kept = v > -0x1p54 && v < 0x1p54 ? v : Doubles{};
-#if defined(__AVX512F__)
+#if defined(BN_KERNEL_AVX512)
   return (Integers)_mm512_cvttpd_epi64(kept);
 #else
   return __builtin_convertvector(kept, Integers);
@@ -111,7 +163,7 @@ double power_of_two(int exponent) {
 // To call where a function ends: GCC 12 forgets it at times, and code without AVX then runs several
 // times slower.
 BN_INLINE void leave_vectors() {
-#if defined(__AVX2__)
+#if defined(BN_KERNEL_AVX)
   _mm256_zeroupper();
 #endif
 }

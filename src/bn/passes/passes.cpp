@@ -142,7 +142,7 @@ class Passes {
     std::array<Buffer, kMaxSources> in;
     Buffer out;
     std::optional<ThreadSums> sums;
-    std::size_t overflows = 0;
+    Counts counts;
     std::uint64_t x_checksum = 0;
   };
 
@@ -277,14 +277,14 @@ class Passes {
   void apply_tile(Thread& thread, const Tile& tile, const Blocks& blocks) {
     const std::size_t bytes = sink_->copies() ? tile.size() * item_size(sink_->dtype()) : 0;
     const MutableRows results = sink_->place(view_, tile, thread.out.get(bytes));
-    thread.overflows += formula_->apply(tile, used(blocks), sink_->dtype(), results);
+    thread.counts += formula_->apply(tile, used(blocks), sink_->dtype(), results);
     sink_->store(view_, tile, results);
   }
 
   [[nodiscard]] PassResult result() const {
     PassResult all;
     for (const Thread& thread : threads_) {
-      all.overflows += thread.overflows;
+      all.counts += thread.counts;
       all.x_checksum += thread.x_checksum;
     }
     return all;

@@ -12,6 +12,7 @@
 #include "bn/exact/dyadic.hpp"
 #include "bn/passes/execution.hpp"
 #include "bn/tiles/checksum.hpp"
+#include "bn/tiles/counts.hpp"
 
 namespace bn {
 
@@ -53,14 +54,14 @@ class Reduction {
 class Formula {
  public:
   virtual ~Formula() = default;
-  /// The results of a tile whose channels are finished; returns how many are not finite
-  /// although all operands are. Called from several threads, each with other tiles.
-  virtual std::size_t apply(const Tile& tile, std::span<const Block> blocks, Dtype dtype,
-                            MutableRows results) = 0;
+  /// The results of a tile whose channels are finished. Called from several threads, each with
+  /// other tiles.
+  virtual Counts apply(const Tile& tile, std::span<const Block> blocks, Dtype dtype,
+                       MutableRows results) = 0;
 };
 
 struct PassResult {
-  std::size_t overflows = 0;
+  Counts counts;
   std::uint64_t x_checksum = 0;
 };
 

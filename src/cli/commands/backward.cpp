@@ -134,16 +134,21 @@ ForwardPass from_state(const std::string& path, const Overrides& overrides,
 }
 
 BackwardResult differentiate(const ForwardPass& pass, io::ArrayReader& x, io::ArrayReader& dy,
-                             Sink* dx, const Execution& execution, Checksum checksum) {
+                             Sink* dx, const BackwardRequest& request, const Execution& execution,
+                             Checksum checksum) {
   const Layer& layer = pass.layer;
   const View view = x.view(layer.axis);
+  const Sums* sums = pass.sums ? &*pass.sums : nullptr;
   try {
-    if (!layer.train()) {
-      return backward_test(view, x, dy, layer.running.running_mean, layer.running.running_var,
-                           layer.gamma, layer.eps, dx, execution, checksum);
-    }
-    const Sums* sums = pass.sums ? &*pass.sums : nullptr;
-    return backward_train(view, x, dy, sums, layer.gamma, layer.eps, dx, execution, checksum);
+    BackwardResult result =
+        layer.train()
+            ? backward_train(view, x, dy, sums, layer.gamma, layer.eps, dx, execution, checksum)
+            : backward_test(view, x, dy, layer.running.running_mean, layer.running.running_var,
+                            layer.gamma, layer.eps, dx, execution, checksum);
+    // Beyond the range of double they matter only where they are asked for.
+    if (request.dgamma) result.check_dgamma();
+    if (request.dbeta) result.check_dbeta();
+    return result;
   } catch (const bn::Error& error) {
     throw explain(error, x, &dy, layer.axis);
   }
@@ -207,7 +212,8 @@ void backward(const BackwardRequest& request, io::ArrayReader& x, io::ArrayReade
     // the checksum of x is that of the forward pass only in the memory order of the forward pass.
     x.reorder(pass.order);
     dy.reorder(pass.order);
-    require_same_x(pass, x, request, differentiate(pass, x, dy, nullptr, execution, checksum));
+    require_same_x(pass, x, request,
+                   differentiate(pass, x, dy, nullptr, request, execution, checksum));
     checksum = Checksum::none;
   }
   x.reorder(order);
@@ -217,7 +223,7 @@ void backward(const BackwardRequest& request, io::ArrayReader& x, io::ArrayReade
   std::optional<io::ArrayWriter> dx;
   if (dx_file != nullptr) dx.emplace(*dx_file, header);
   const BackwardResult result =
-      differentiate(pass, x, dy, dx ? &*dx : nullptr, execution, checksum);
+      differentiate(pass, x, dy, dx ? &*dx : nullptr, request, execution, checksum);
   if (checksum == Checksum::of_x) require_same_x(pass, x, request, result);
   x.finish();
   dy.finish();
@@ -226,7 +232,7 @@ void backward(const BackwardRequest& request, io::ArrayReader& x, io::ArrayReade
   transaction.commit();
 
   report_on(pass, x, dy, request, report);
-  if (dx) report.warn_of_overflows(result.overflows, "dx", dx_file->name(), header.dtype);
+  if (dx) report.warn_of_overflows(result.counts.overflows, "dx", dx_file->name(), header.dtype);
   report.finish(dx ? header.data_bytes() : 0);
 }
 

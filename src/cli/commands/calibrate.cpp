@@ -75,6 +75,7 @@ std::optional<Calibration> calibration_of(const Sums& sums, VarEstimator estimat
   }
   try {
     Statistics statistics = bn::statistics(sums);
+    check_update(statistics, estimator);
     return Calibration{std::move(statistics.mean),
                        std::move(unbiased ? statistics.var_unbiased : statistics.var)};
   } catch (const RangeError& error) {
@@ -93,7 +94,7 @@ class ExactAverage {
 
   [[nodiscard]] std::vector<double> get() const {
     std::vector<double> averages;
-    for (const Dyadic& sum : sums_) averages.push_back(quotient(sum, count_).hi);
+    for (const Dyadic& sum : sums_) averages.push_back(quotient(sum, count_));
     return averages;
   }
 

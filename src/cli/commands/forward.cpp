@@ -102,12 +102,12 @@ std::optional<io::StateUpdate> open_state(const ForwardRequest& request, const i
 }
 
 ForwardResult normalise(const Layer& layer, io::ArrayReader& x, Sink& y, const Execution& execution,
-                        Checksum checksum) {
+                        Checksum checksum, const AcceptStatistics& accept) {
   const View view = x.view(layer.axis);
   const Parameters parameters{layer.gamma, layer.beta, layer.eps};
   try {
     return layer.train()
-               ? forward_train(view, x, parameters, y, execution, checksum)
+               ? forward_train(view, x, parameters, y, execution, checksum, accept)
                : forward_test(view, x, layer.running.running_mean, layer.running.running_var,
                               parameters, y, execution, checksum);
   } catch (const bn::Error& error) {
@@ -195,7 +195,12 @@ void forward(const ForwardRequest& request, const io::State& state, io::ArrayRea
   const io::ArrayHeader header = output_header(request.dtype, x.header());
   io::ArrayWriter y(y_file, header);
   const Checksum checksum = request.cache ? Checksum::of_x : Checksum::none;
-  const ForwardResult result = normalise(layer, x, y, report.execution(), checksum);
+  // Statistics beyond the range of double matter only where they are kept.
+  const auto accept = [&](const Statistics& statistics) {
+    if (updates) check_update(statistics, layer.momentum.running_var_estimator);
+    if (request.cache) statistics.check_range();
+  };
+  const ForwardResult result = normalise(layer, x, y, report.execution(), checksum, accept);
   x.finish();
   if (cache_file != nullptr) cache_file->append(io::format_cache(make_cache(layer, x, result)));
   commit(layer, x, result, request, state_update, transaction);
@@ -207,7 +212,7 @@ void forward(const ForwardRequest& request, const io::State& state, io::ArrayRea
     report.warn_of_small_batch(x, view);
   }
   if (updates) warn_of_momentum(layer.momentum, report);
-  report.warn_of_overflows(result.overflows, "y", y_file.name(), header.dtype);
+  report.warn_of_overflows(result.counts.overflows, "y", y_file.name(), header.dtype);
   report.note_input(x, layer.axis);
   note_layer(layer, report);
   report.finish(header.data_bytes());
