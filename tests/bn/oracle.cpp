@@ -9,7 +9,6 @@ namespace oracle {
 namespace {
 
 constexpr int kPoint = 2300;  // ExactSum counts in 2^-2300
-constexpr mp_bitcnt_t kPrecision = 1024;
 
 template <class T>
 T read(const std::byte* element) {
@@ -30,30 +29,6 @@ int log2_floor(const mpq_class& value) {
   const mpz_class scaled_d = e > 0 ? mpz_class(d << static_cast<unsigned>(e)) : d;
   return scaled_n < scaled_d ? e - 1 : e;
 }
-
-int log2_floor(const Real& value) {
-  long exponent = 0;
-  mpf_get_d_2exp(&exponent, value.get_mpf_t());  // truncates, to [0.5, 1)
-  return static_cast<int>(exponent) - 1;
-}
-
-Real power_of_two(int exponent) {
-  Real result(1, kPrecision);
-  if (exponent >= 0) {
-    mpf_mul_2exp(result.get_mpf_t(), result.get_mpf_t(), static_cast<mp_bitcnt_t>(exponent));
-  } else {
-    mpf_div_2exp(result.get_mpf_t(), result.get_mpf_t(), static_cast<mp_bitcnt_t>(-exponent));
-  }
-  return result;
-}
-
-Real product(const Real& a, const Real& b) {
-  Real result(0, kPrecision);
-  mpf_mul(result.get_mpf_t(), a.get_mpf_t(), b.get_mpf_t());
-  return result;
-}
-
-Real larger(const Real& a, const Real& b) { return cmp(abs(a), abs(b)) < 0 ? Real(b) : Real(a); }
 
 }  // namespace
 
@@ -176,101 +151,191 @@ Statistics statistics(const std::vector<mpq_class>& values) {
   return result;
 }
 
-Real real(const mpq_class& exact) {
-  Real result(0, kPrecision);
-  mpf_set_q(result.get_mpf_t(), exact.get_mpq_t());
+Number::Number(double finite) : Number(mpq_class(finite)) {}
+
+Number::Number(const mpq_class& dyadic)
+    : integer_(dyadic.get_num()),
+      exponent_(1 - static_cast<int>(mpz_sizeinbase(dyadic.get_den_mpz_t(), 2))) {}
+
+mpq_class Number::rational() const {
+  mpq_class result(integer_);
+  if (exponent_ >= 0) {
+    mpq_mul_2exp(result.get_mpq_t(), result.get_mpq_t(), static_cast<mp_bitcnt_t>(exponent_));
+  } else {
+    mpq_div_2exp(result.get_mpq_t(), result.get_mpq_t(), static_cast<mp_bitcnt_t>(-exponent_));
+  }
   return result;
 }
 
-Real inv_std(const mpq_class& var, double eps) {
-  const Real sum = real(var + mpq_class(eps));
-  Real root(0, kPrecision);
-  mpf_sqrt(root.get_mpf_t(), sum.get_mpf_t());
-  Real result(0, kPrecision);
-  mpf_ui_div(result.get_mpf_t(), 1, root.get_mpf_t());
+mpz_class Number::floor(int bits) const {
+  const int shift = exponent_ + bits;
+  mpz_class result;
+  if (shift >= 0) {
+    mpz_mul_2exp(result.get_mpz_t(), integer_.get_mpz_t(), static_cast<mp_bitcnt_t>(shift));
+  } else {
+    mpz_fdiv_q_2exp(result.get_mpz_t(), integer_.get_mpz_t(), static_cast<mp_bitcnt_t>(-shift));
+  }
   return result;
 }
 
-double error_in_ulp(bn::Dtype dtype, double result, const Real& exact, const Real& largest) {
-  if (!std::isfinite(result)) return std::numeric_limits<double>::quiet_NaN();
-  struct Format {
-    int digits, lowest;
-  };
-  const Format format = dtype == bn::Dtype::float16   ? Format{11, -14}
-                        : dtype == bn::Dtype::float32 ? Format{24, -126}
-                                                      : Format{53, -1022};
-  const int top = sgn(largest) == 0 ? format.lowest : std::max(log2_floor(largest), format.lowest);
-  const Real difference = abs(Real(result, kPrecision) - exact);
-  return product(difference, power_of_two(format.digits - 1 - top)).get_d();
+Number operator+(const Number& a, const Number& b) {
+  const int exponent = std::min(a.exponent_, b.exponent_);
+  return {a.floor(-exponent) + b.floor(-exponent), exponent};
 }
 
-Result y(const mpq_class& x, const mpq_class& mean, const Real& inv_std, double gamma,
-         double beta) {
-  const Real term = product(real((x - mean) * mpq_class(gamma)), inv_std);
-  Result result;
-  result.exact = Real(term + Real(beta, kPrecision), kPrecision);
-  result.largest = larger(larger(term, Real(beta, kPrecision)), result.exact);
-  return result;
+Number operator-(const Number& a, const Number& b) { return a + Number(-b.integer_, b.exponent_); }
+
+Number operator*(const Number& a, const Number& b) {
+  return {a.integer_ * b.integer_, a.exponent_ + b.exponent_};
 }
 
 namespace {
 
-struct ProductSums {
-  mpq_class dy;
-  mpq_class dy_x;
+// A floating dtype: digits of a significand, exponents of the smallest value and of the largest.
+struct Format {
+  int digits, lowest, highest;
 };
 
-ProductSums product_sums(const std::vector<mpq_class>& x, const std::vector<mpq_class>& dy) {
-  ExactSum sum_dy;
-  ExactSum sum_dy_x;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    sum_dy.add(dy[i]);
-    sum_dy_x.add_product(dy[i], x[i]);
+Format format(bn::Dtype dtype) {
+  if (dtype == bn::Dtype::float16) return {11, -24, 15};
+  if (dtype == bn::Dtype::float32) return {24, -149, 127};
+  return {53, -1074, 1023};
+}
+
+// A real number by its floor in units of 2^-bits, and whether it is more than that.
+struct Floor {
+  mpz_class units;
+  bool more;
+};
+
+// n / sqrt(d) is the root of n^2 / d.
+Floor quotient_by_root(const Number& n, const Number& d, int bits) {
+  mpz_class dividend = n.integer() * n.integer();
+  mpz_class divisor = d.integer();
+  const int shift = 2 * (n.exponent() + bits) - d.exponent();
+  if (shift >= 0) {
+    dividend <<= static_cast<unsigned>(shift);
+  } else {
+    divisor <<= static_cast<unsigned>(-shift);
   }
-  return {sum_dy.value(), sum_dy_x.value()};
+  // The floor of a root is that of the root of the floor. Where both divide without a rest, and
+  // only there, the root is a multiple of the unit.
+  mpz_class quotient, rest, root, rest_of_root;
+  mpz_fdiv_qr(quotient.get_mpz_t(), rest.get_mpz_t(), dividend.get_mpz_t(), divisor.get_mpz_t());
+  mpz_sqrtrem(root.get_mpz_t(), rest_of_root.get_mpz_t(), quotient.get_mpz_t());
+  const bool more = rest != 0 || rest_of_root != 0;
+  if (n.sign() >= 0) return {root, more};
+  return {mpz_class(-root - (more ? 1 : 0)), more};
+}
+
+// Every value of the dtype and every midpoint of two is a multiple of 2^-bits.
+Rounded round_units(const Format& to, const Floor& exact, int bits) {
+  const bool negative = exact.units < 0;
+  // The magnitude by its floor, too: -(units + something) is -units - 1 and the rest of that.
+  mpz_class magnitude = abs(exact.units);
+  if (negative && exact.more) --magnitude;
+  const int top = static_cast<int>(mpz_sizeinbase(magnitude.get_mpz_t(), 2)) - 1 - bits;
+  const int last = std::max(top - (to.digits - 1), to.lowest);
+  const auto cut = static_cast<mp_bitcnt_t>(last + bits);
+  mpz_class significand, rest;
+  mpz_fdiv_q_2exp(significand.get_mpz_t(), magnitude.get_mpz_t(), cut);
+  mpz_fdiv_r_2exp(rest.get_mpz_t(), magnitude.get_mpz_t(), cut);
+  const int compared = cmp(rest, mpz_class(mpz_class(1) << (cut - 1)));
+  const bool tie = compared == 0 && !exact.more;
+  const bool up = tie ? mpz_odd_p(significand.get_mpz_t()) != 0 : compared >= 0;
+  if (up) ++significand;
+  double value = std::ldexp(significand.get_d(), last);  // significand <= 2^digits: exact
+  if (std::ilogb(value) > to.highest) value = std::numeric_limits<double>::infinity();
+  return {negative ? -value : value, tie};
 }
 
 }  // namespace
 
-Gradients gradients_train(const std::vector<mpq_class>& x, const std::vector<mpq_class>& dy,
-                          double gamma, double eps) {
-  const Statistics batch = statistics(x);
-  const Real scale_x = inv_std(batch.var, eps);
-  const mpz_class m(static_cast<unsigned long>(x.size()));
-  const ProductSums sums = product_sums(x, dy);
-  Gradients result;
-  result.dbeta = sums.dy;
-  const mpq_class centred = sums.dy_x - batch.mean * result.dbeta;  // sum dy (x - mean)
-  result.dgamma = product(real(centred), scale_x);
+Rounded rounded(bn::Dtype dtype, const Number& n, const Number& d, double offset) {
+  const Format to = format(dtype);
+  const Number beside(offset);
+  // With the offset a multiple of the unit, too, the sum's floor is the sum of the floors.
+  const int bits = std::max(1 - to.lowest, -beside.exponent());
+  if (n.sign() == 0) {
+    const Rounded alone = round_units(to, {beside.floor(bits), false}, bits);
+    return {std::copysign(alone.value, offset), alone.tie};
+  }
+  Floor sum = quotient_by_root(n, d, bits);
+  sum.units += beside.floor(bits);
+  return round_units(to, sum, bits);
+}
 
-  // gamma * inv_std / m * (m * dy - dbeta - x_hat * dgamma): its rational part, and inv_std^2.
-  const Real scale = product(Real(gamma, kPrecision), scale_x);
-  const Real inv_var = product(scale_x, scale_x);
-  const Real offset = product(scale, real(result.dbeta / m));
+Centre of_batch(const std::vector<mpq_class>& x, double eps) {
+  Centre centre;
+  centre.m = static_cast<unsigned long>(x.size());
+  Number sum_squares;
+  for (const mpq_class& each : x) {
+    const Number value(each);
+    centre.sum = centre.sum + value;
+    sum_squares = sum_squares + value * value;
+  }
+  const Number m(centre.m);
+  centre.v = m * sum_squares - centre.sum * centre.sum + m * m * Number(eps);
+  return centre;
+}
+
+Centre of_running(double mean, double var, double eps) {
+  return {1, Number(mean), Number(var) + Number(eps)};
+}
+
+Rounded y(bn::Dtype dtype, const mpq_class& x, const Centre& centre, double gamma, double beta) {
+  const Number centred = Number(centre.m) * Number(x) - centre.sum;
+  return rounded(dtype, Number(gamma) * centred, centre.v, beta);
+}
+
+namespace {
+
+// m * sum dy (x - mean) and sum dy.
+struct Products {
+  Number centred, dy;
+};
+
+Products products(const std::vector<mpq_class>& x, const std::vector<mpq_class>& dy,
+                  const Number& m, const Number& sum_x) {
+  Number sum_dy;
+  Number sum_dy_x;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const Real first = product(scale, real(dy[i]));
-    const Real third = product(scale, product(real((x[i] - batch.mean) * centred / m), inv_var));
-    Result dx;
-    dx.exact = Real(Real(first - offset, kPrecision) - third, kPrecision);
-    dx.largest = larger(larger(first, offset), larger(third, dx.exact));
-    result.dx.push_back(dx);
+    sum_dy = sum_dy + Number(dy[i]);
+    sum_dy_x = sum_dy_x + Number(dy[i]) * Number(x[i]);
+  }
+  return {m * sum_dy_x - sum_x * sum_dy, sum_dy};
+}
+
+}  // namespace
+
+Gradients gradients_train(bn::Dtype dtype, const std::vector<mpq_class>& x,
+                          const std::vector<mpq_class>& dy, double gamma, double eps) {
+  const Centre batch = of_batch(x, eps);
+  const Number m(batch.m);
+  const auto [centred, sum_dy] = products(x, dy, m, batch.sum);
+  Gradients result;
+  result.dbeta = rounded(bn::Dtype::float64, sum_dy, Number(1)).value;
+  result.dgamma = rounded(bn::Dtype::float64, centred, batch.v).value;
+  // gamma * inv_std / m * (m * dy - dbeta - x_hat * dgamma), with inv_std = m / sqrt(v).
+  const Number cube = batch.v * batch.v * batch.v;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const Number terms =
+        (m * Number(dy[i]) - sum_dy) * batch.v - (m * Number(x[i]) - batch.sum) * centred;
+    result.dx.push_back(rounded(dtype, Number(gamma) * terms, cube));
   }
   return result;
 }
 
-Gradients gradients_test(const std::vector<mpq_class>& x, const std::vector<mpq_class>& dy,
-                         double running_mean, double running_var, double gamma, double eps) {
-  const Real scale_x = inv_std(mpq_class(running_var), eps);
-  const ProductSums sums = product_sums(x, dy);
+Gradients gradients_test(bn::Dtype dtype, const std::vector<mpq_class>& x,
+                         const std::vector<mpq_class>& dy, double running_mean, double running_var,
+                         double gamma, double eps) {
+  const Centre running = of_running(running_mean, running_var, eps);
+  const auto [centred, sum_dy] = products(x, dy, Number(1), running.sum);
   Gradients result;
-  result.dbeta = sums.dy;
-  result.dgamma = product(real(sums.dy_x - mpq_class(running_mean) * result.dbeta), scale_x);
-  const Real scale = product(Real(gamma, kPrecision), scale_x);
+  result.dbeta = rounded(bn::Dtype::float64, sum_dy, Number(1)).value;
+  result.dgamma = rounded(bn::Dtype::float64, centred, running.v).value;
   for (const mpq_class& each : dy) {
-    Result dx;
-    dx.exact = product(scale, real(each));
-    dx.largest = dx.exact;
-    result.dx.push_back(dx);
+    result.dx.push_back(rounded(dtype, Number(gamma) * Number(each), running.v));
   }
   return result;
 }

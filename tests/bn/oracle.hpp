@@ -1,5 +1,5 @@
-// What the library has to compute, in exact rationals and in numbers of 1024 bits, by GMP. Shares
-// no code with the library: not its sums, not its rounding, not its float16.
+// What the library has to compute, in integers and rationals, by GMP: no result is an
+// approximation. Shares no code with the library: not its sums, not its rounding, not its float16.
 #pragma once
 
 #include <gmpxx.h>
@@ -39,32 +39,62 @@ struct Statistics {
 };
 [[nodiscard]] Statistics statistics(const std::vector<mpq_class>& values);
 
-/// A number of 1024 bits.
-using Real = mpf_class;
-[[nodiscard]] Real real(const mpq_class& exact);
-[[nodiscard]] Real inv_std(const mpq_class& var, double eps);
+/// integer * 2^exponent: every element, parameter and sum is one. Never rounded.
+class Number {
+ public:
+  Number(const mpz_class& integer = 0, int exponent = 0) : integer_(integer), exponent_(exponent) {}
+  explicit Number(double finite);
+  explicit Number(const mpq_class& dyadic);  ///< the denominator has to be a power of two
 
-/// |result - exact| in units in the last place of `largest`, a value of the dtype (floating).
-/// NaN where the result is NaN.
-[[nodiscard]] double error_in_ulp(bn::Dtype dtype, double result, const Real& exact,
-                                  const Real& largest);
+  [[nodiscard]] const mpz_class& integer() const { return integer_; }
+  [[nodiscard]] int exponent() const { return exponent_; }
+  [[nodiscard]] int sign() const { return sgn(integer_); }
+  [[nodiscard]] mpq_class rational() const;
+  /// The largest integer that is at most this number times 2^bits.
+  [[nodiscard]] mpz_class floor(int bits) const;
 
-/// One result of forward: exact y, and the largest of gamma * x_hat, beta and y.
-struct Result {
-  Real exact, largest;
+  friend Number operator+(const Number& a, const Number& b);
+  friend Number operator-(const Number& a, const Number& b);
+  friend Number operator*(const Number& a, const Number& b);
+
+ private:
+  mpz_class integer_;
+  int exponent_;
 };
-[[nodiscard]] Result y(const mpq_class& x, const mpq_class& mean, const Real& inv_std, double gamma,
-                       double beta);
 
-/// All gradients of a channel in train mode, or with running statistics where they are given.
+/// A value on its way into a dtype, and whether it lies halfway between two neighbours there.
+struct Rounded {
+  double value;
+  bool tie;
+};
+
+/// offset + n / sqrt(d), rounded once to the nearest value of a floating dtype, ties to even;
+/// infinity from the midpoint beyond the largest value on. d > 0, offset finite.
+///
+/// Of zeros: where n is zero, the result is the offset's, its sign included; where the sum is zero,
+/// +0; a sum that is not zero but rounds to it keeps its sign.
+[[nodiscard]] Rounded rounded(bn::Dtype dtype, const Number& n, const Number& d, double offset = 0);
+
+/// What a channel is centred about and divided by: the mean is sum / m, m^2 * (var + eps) is v.
+struct Centre {
+  mpz_class m;
+  Number sum, v;
+};
+[[nodiscard]] Centre of_batch(const std::vector<mpq_class>& x, double eps);
+[[nodiscard]] Centre of_running(double mean, double var, double eps);
+
+/// y of one element.
+[[nodiscard]] Rounded y(bn::Dtype dtype, const mpq_class& x, const Centre& centre, double gamma,
+                        double beta);
+
+/// The gradients of a channel, dx in a dtype: in train mode, and with running statistics.
 struct Gradients {
-  mpq_class dbeta;
-  Real dgamma;
-  std::vector<Result> dx;
+  double dbeta, dgamma;
+  std::vector<Rounded> dx;
 };
-[[nodiscard]] Gradients gradients_train(const std::vector<mpq_class>& x,
+[[nodiscard]] Gradients gradients_train(bn::Dtype dtype, const std::vector<mpq_class>& x,
                                         const std::vector<mpq_class>& dy, double gamma, double eps);
-[[nodiscard]] Gradients gradients_test(const std::vector<mpq_class>& x,
+[[nodiscard]] Gradients gradients_test(bn::Dtype dtype, const std::vector<mpq_class>& x,
                                        const std::vector<mpq_class>& dy, double running_mean,
                                        double running_var, double gamma, double eps);
 

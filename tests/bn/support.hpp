@@ -59,6 +59,13 @@ inline bool same_bits(const std::vector<double>& a, const std::vector<double>& b
   return true;
 }
 
+/// "y[3] is 0x1p-3, has to be 0x1p-2"
+inline std::string difference(const char* what, std::size_t where, double have, double want) {
+  std::ostringstream out;
+  out << what << '[' << where << "] is " << std::hexfloat << have << ", has to be " << want;
+  return out.str();
+}
+
 inline std::string text(const bn::View& view) {
   std::ostringstream out;
   out << '(' << view.outer << ", " << view.channel << ", " << view.inner << ')';
