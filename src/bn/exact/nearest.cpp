@@ -74,12 +74,15 @@ Index search(const ExactResult& positive, const Format& format, Index guess) {
   guess = std::clamp<Index>(guess, 1, high - 1);
   const bool up = reaches(guess);
   (up ? low : high) = guess;
-  for (Index step = 1; high - low > 1; step *= 2) {
-    // Away from the guess in steps that double, then by halves.
-    const bool bounded = up ? high <= infinity(format) : low > 0;
-    const Index k = bounded || step >= high - low ? low + (high - low) / 2
-                    : up                          ? low + step
-                                                  : high - step;
+  Index step = 1;
+  while (high - low > 1) {
+    // Away from the guess in steps that double, and when it has been passed by halves.
+    const bool passed = up ? high <= infinity(format) : low > 0;
+    Index k = low + (high - low) / 2;
+    if (!passed && step < high - low) {
+      k = up ? low + step : high - step;
+      step *= 2;
+    }
     (reaches(k) ? low : high) = k;
   }
   return low;
@@ -95,6 +98,11 @@ struct Interval {
 
 // The number of the value nearest to a magnitude, ties upwards.
 Index round_half_up(Uint128 magnitude, int exponent, const Format& format) {
+  // Below a power of two the values are closer than above it.
+  if (magnitude < Uint128{1} << Interval::kPoint) {
+    magnitude <<= 1;
+    --exponent;
+  }
   const int lowest_binade = format.lowest + format.digits - 1;
   const int binade = std::max(exponent, lowest_binade);
   const int dropped = binade - format.digits + 1 - (exponent - Interval::kPoint);
