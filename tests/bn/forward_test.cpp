@@ -3,7 +3,11 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <initializer_list>
 #include <limits>
+#include <string>
+#include <tuple>
+#include <utility>
 
 #include "bn/arrays/elements.hpp"
 #include "bn/error.hpp"
@@ -42,6 +46,20 @@ Run test(const View& view, const Array& x, Dtype y_dtype, const Layer& layer) {
   return run;
 }
 
+std::string statistics_differ(const View& view, const Array& x, const bn::Statistics& have) {
+  for (std::size_t c = 0; c < view.channel; ++c) {
+    const oracle::Statistics want = oracle::statistics(x.channel(view, c));
+    for (const auto& [name, value, exact] :
+         {std::tuple("mean", have.mean[c], want.mean), std::tuple("var", have.var[c], want.var),
+          std::tuple("var_unbiased", have.var_unbiased[c], want.var_unbiased)}) {
+      if (!support::same_bits(value, oracle::nearest(exact))) {
+        return support::difference(name, c, value, oracle::nearest(exact));
+      }
+    }
+  }
+  return "";
+}
+
 // "", or the first element that is not the exact value rounded once; and so for the statistics.
 std::string differs(const View& view, const Array& x, const Run& run, const Layer& layer,
                     Mode mode) {
@@ -63,73 +81,132 @@ std::string differs(const View& view, const Array& x, const Run& run, const Laye
       }
     }
   }
-  if (run.result.overflows != overflows) return "overflows";
-  return "";
+  if (run.result.counts.overflows != overflows) return "overflows";
+  return mode == Mode::train ? statistics_differ(view, x, run.result.statistics) : "";
 }
 
 constexpr View kViews[] = {{2, 3, 1}, {50, 3, 1}, {4, 2, 9}, {3, 4, 16}, {2, 2, 37}, {5, 33, 1}};
 
-// Results stay within the range of every dtype.
-constexpr Kind kTame[] = {Kind::normal,         Kind::far_mean, Kind::outlier_first,
-                          Kind::small_integers, Kind::constant, Kind::alternating,
-                          Kind::mixed};
+Array array(Dtype dtype, std::initializer_list<double> values) {
+  Array result(dtype, values.size());
+  std::size_t i = 0;
+  for (const double value : values) result.set(i++, value);
+  return result;
+}
+
+// One channel; running_mean 0.
+Layer layer_of(double gamma, double beta, double eps, double running_var = 1) {
+  Layer layer(1, eps);
+  layer.gamma = {gamma};
+  layer.beta = {beta};
+  layer.running_var = {running_var};
+  return layer;
+}
+
+View column(const Array& x) { return {x.size(), 1, 1}; }
 
 }  // namespace
 
-TEST_CASE("Y in train mode is within the stated bound for every pair of dtypes") {
+TEST_CASE(
+    "Y in train mode is the exact value rounded once, for every pair of dtypes and any data") {
   for (const Dtype x_dtype : data::kDtypes) {
     for (const Dtype y_dtype : data::kFloating) {
-      for (const Kind kind : kTame) {
+      for (const Kind kind : data::kAll) {
+        std::uint64_t variant = 0;
         for (const View& view : kViews) {
           INFO(bn::name(x_dtype) << " " << data::name(kind) << " -> " << bn::name(y_dtype) << " "
                                  << support::text(view));
-          const Array x = data::make(x_dtype, view, kind, 1);
+          const Array x = data::make(x_dtype, view, kind, ++variant);
           const Layer layer(view.channel);
-          const Run run = train(view, x, y_dtype, layer);
-          REQUIRE(differs(view, x, run, layer, Mode::train) == "");
-          REQUIRE(run.result.overflows == 0);
+          REQUIRE(differs(view, x, train(view, x, y_dtype, layer), layer, Mode::train) == "");
         }
       }
     }
   }
 }
 
-TEST_CASE("Y in train mode is within the stated bound for hostile data") {
-  for (const Dtype x_dtype : data::kDtypes) {
-    for (const Kind kind : data::kAll) {
-      if (!data::has_statistics(x_dtype, kind)) continue;
-      for (const View& view : kViews) {
-        INFO(bn::name(x_dtype) << " " << data::name(kind) << " " << support::text(view));
-        const Array x = data::make(x_dtype, view, kind, 2);
-        const Layer layer(view.channel);
-        for (const Dtype y_dtype : {Dtype::float32, Dtype::float64}) {
-          const Run run = train(view, x, y_dtype, layer);
-          REQUIRE(differs(view, x, run, layer, Mode::train) == "");
-        }
-      }
-    }
-  }
-}
-
-TEST_CASE("Y in test mode is within the stated bound for every pair of dtypes") {
+TEST_CASE("Y in test mode is the exact value rounded once, for every pair of dtypes and any data") {
   for (const Dtype x_dtype : data::kDtypes) {
     for (const Dtype y_dtype : data::kFloating) {
-      for (const Kind kind : {Kind::normal, Kind::small_integers, Kind::alternating}) {
+      for (const Kind kind : data::kAll) {
+        std::uint64_t variant = 0;
         for (const View& view : kViews) {
           INFO(bn::name(x_dtype) << " " << data::name(kind) << " -> " << bn::name(y_dtype) << " "
                                  << support::text(view));
-          if (kind == Kind::alternating && !bn::is_floating(x_dtype)) continue;  // overflows
-          const Array x = data::make(x_dtype, view, kind, 1);
+          const Array x = data::make(x_dtype, view, kind, ++variant);
           const Layer layer(view.channel);
-          const Run run = test(view, x, y_dtype, layer);
-          REQUIRE(differs(view, x, run, layer, Mode::test) == "");
+          REQUIRE(differs(view, x, test(view, x, y_dtype, layer), layer, Mode::test) == "");
         }
       }
     }
   }
 }
 
-TEST_CASE("In test mode y keeps its bound about a running mean that is far from zero") {
+TEST_CASE("Every value of float16 gives the exact y rounded once, in every dtype and both modes") {
+  Array x(Dtype::float16, 2 * 0x7c00);
+  for (std::uint16_t bits = 0; bits < 0x7c00; ++bits) {
+    x.set(2U * bits, oracle::half_value(bits));
+    x.set(2U * bits + 1, -oracle::half_value(bits));
+  }
+  for (const View& view : {View{1, 1, x.size()}, View{x.size() / 31, 31, 1}}) {
+    const Layer layer(view.channel);
+    for (const Dtype y_dtype : data::kFloating) {
+      INFO(bn::name(y_dtype) << " " << support::text(view));
+      REQUIRE(differs(view, x, train(view, x, y_dtype, layer), layer, Mode::train) == "");
+      REQUIRE(differs(view, x, test(view, x, y_dtype, layer), layer, Mode::test) == "");
+    }
+  }
+}
+
+TEST_CASE("Elements beside which the mean is small keep every digit") {
+  // y[2] is what is left of 0.5 less the mean: a third of 1e-35, and the same of dx.
+  const Array x = array(Dtype::float32, {1, 1e-35, 0.5});
+  const Layer layer = layer_of(1, 0, 1e-5);
+  const Run run = train(column(x), x, Dtype::float32, layer);
+  REQUIRE(run.y.get(2) == -0x1.5b49fp-117);  // -8.16e-36
+  REQUIRE(differs(column(x), x, run, layer, Mode::train) == "");
+}
+
+TEST_CASE("Tiny values between huge ones that cancel keep every digit") {
+  const Array x = array(Dtype::float64, {1e150, -1e150, 1e-310, 3e-310, 1.1e-310});
+  for (const double gamma : {1e300, 1.0, 1e-10}) {
+    for (const double eps : {1e-5, 5e-324, 1e308}) {
+      const Layer layer = layer_of(gamma, 0, eps);
+      INFO(gamma << " " << eps);
+      const Run run = train(column(x), x, Dtype::float64, layer);
+      REQUIRE(differs(column(x), x, run, layer, Mode::train) == "");
+    }
+  }
+}
+
+TEST_CASE("In test mode y is right where a step on the way to it is beyond the range of double") {
+  const Array tiny = array(Dtype::float64, {1e-20, 0});
+  Layer layer = layer_of(1e300, 0, 1e-20, 0);
+  Run run = test(column(tiny), tiny, Dtype::float64, layer);
+  REQUIRE(run.y.get(0) == 1.0000000000000001e+290);
+  REQUIRE(support::same_bits(run.y.get(1), 0.0));
+  REQUIRE(differs(column(tiny), tiny, run, layer, Mode::test) == "");
+
+  const Array one = array(Dtype::float64, {1, -1});
+  layer = layer_of(1, 0, 1.7e308, 1.7e308);
+  run = test(column(one), one, Dtype::float64, layer);
+  REQUIRE(run.y.get(0) == 5.4232614454664044e-155);
+  REQUIRE(differs(column(one), one, run, layer, Mode::test) == "");
+
+  const Array huge = array(Dtype::float64, {1.7e308, -1.7e308});
+  layer = layer_of(0.25, 0, 1e-5, 1);
+  layer.running_mean = {-1.7e308};
+  run = test(column(huge), huge, Dtype::float64, layer);
+  REQUIRE(run.y.get(0) == 8.4999575003187466e+307);
+  REQUIRE(support::same_bits(run.y.get(1), 0.0));
+  REQUIRE(run.result.counts.overflows == 0);
+  layer.gamma = {1};
+  run = test(column(huge), huge, Dtype::float64, layer);
+  REQUIRE(run.y.get(0) == std::numeric_limits<double>::infinity());
+  REQUIRE(run.result.counts.overflows == 1);
+}
+
+TEST_CASE("In test mode y is exact about a running mean that is far from zero") {
   const View view{30, 3, 2};
   struct Case {
     Dtype dtype;
@@ -148,7 +225,7 @@ TEST_CASE("In test mode y keeps its bound about a running mean that is far from 
       x.set_integer(i, centre + random.between(-9, 9));
     }
     Layer layer(3);
-    layer.beta.assign(3, 0.0);  // nothing hides the error of x_hat
+    layer.beta.assign(3, 0.0);  // nothing hides the digits of x_hat
     layer.running_mean.assign(3, static_cast<double>(centre) + fraction);
     layer.running_mean[1] -= 4;
     for (const Dtype y_dtype : data::kFloating) {
@@ -158,7 +235,7 @@ TEST_CASE("In test mode y keeps its bound about a running mean that is far from 
   }
 }
 
-TEST_CASE("Y keeps its bound where the mean is 1e8 deviations away, and beyond") {
+TEST_CASE("Y is exact where the mean is 1e8 deviations away, and 1e15") {
   const View view{100, 2, 20};
   for (const double mean : {1e8, 1e11, 1e15}) {
     for (const double eps : {1e-5, 1e-12}) {
@@ -166,7 +243,7 @@ TEST_CASE("Y keeps its bound where the mean is 1e8 deviations away, and beyond")
       Array x(Dtype::float64, view.size());
       for (std::size_t i = 0; i < x.size(); ++i) x.set(i, mean + random.normal());
       Layer layer(view.channel, eps);
-      layer.beta.assign(view.channel, 0.0);  // nothing hides the error of x_hat
+      layer.beta.assign(view.channel, 0.0);  // nothing hides the digits of x_hat
       for (const Dtype y_dtype : data::kFloating) {
         INFO(mean << " " << eps << " " << bn::name(y_dtype));
         REQUIRE(differs(view, x, train(view, x, y_dtype, layer), layer, Mode::train) == "");
@@ -175,7 +252,7 @@ TEST_CASE("Y keeps its bound where the mean is 1e8 deviations away, and beyond")
   }
 }
 
-TEST_CASE("Y keeps its bound where values, deviations or gamma are tiny or huge") {
+TEST_CASE("Y is exact where values, deviations or gamma are tiny or huge") {
   const View view{60, 2, 3};
   struct Scales {
     double mean, deviation, gamma, eps;
@@ -198,7 +275,7 @@ TEST_CASE("Y keeps its bound where values, deviations or gamma are tiny or huge"
   }
 }
 
-TEST_CASE("Y keeps its bound where the mean is less than any double") {
+TEST_CASE("Y is exact where the mean is less than any double") {
   const View view{4, 1, 1};
   Array x(Dtype::float64, 4);
   x.set(0, 5e-324);
@@ -209,11 +286,12 @@ TEST_CASE("Y keeps its bound where the mean is less than any double") {
   REQUIRE(differs(view, x, run, layer, Mode::train) == "");
 }
 
-TEST_CASE("Y keeps its bound for integers of eight bytes that are close to one another") {
+TEST_CASE("Y is exact for integers of eight bytes that are close to one another") {
   const View view{50, 2, 20};
   for (const Dtype x_dtype : {Dtype::int64, Dtype::uint64}) {
-    for (const std::int64_t start : {std::int64_t{1} << 40, std::int64_t{1} << 53,
-                                     (std::int64_t{1} << 62) + 12345, std::int64_t{-1} << 62}) {
+    for (const std::int64_t start :
+         {std::int64_t{1} << 40, std::int64_t{1} << 53, (std::int64_t{1} << 62) + 12345,
+          std::int64_t{-1} << 62, INT64_MAX - 1000000, INT64_MIN}) {
       if (x_dtype == Dtype::uint64 && start < 0) continue;
       for (const std::size_t spread : {3U, 1000U, 1000000U}) {
         data::Random random(spread);
@@ -232,7 +310,7 @@ TEST_CASE("Y keeps its bound for integers of eight bytes that are close to one a
   }
 }
 
-TEST_CASE("Y keeps its bound where gamma * x_hat and beta cancel") {
+TEST_CASE("Y is exact where gamma * x_hat and beta cancel") {
   const View view{40, 3, 7};
   for (const Dtype dtype : data::kFloating) {
     const Array x = data::make(dtype, view, Kind::normal, 4);
@@ -265,6 +343,88 @@ TEST_CASE("A constant channel gives beta exactly") {
   }
 }
 
+TEST_CASE("Where gamma * (x - mean) is zero y is beta itself, its sign included") {
+  const Array x = array(Dtype::float64, {0.1, 0.1, 0.1});
+  const Array some = array(Dtype::float64, {1, 2, 4});
+  for (const Dtype dtype : data::kFloating) {
+    for (const double beta : {-0.0, 0.0, 0.5, -1e-10}) {
+      INFO(bn::name(dtype) << " " << beta);
+      const Array want = array(dtype, {beta, beta, beta});
+      REQUIRE(train(column(x), x, dtype, layer_of(3, beta, 1e-5)).y == want);
+      REQUIRE(train(column(x), x, dtype, layer_of(-3, beta, 5e-324)).y == want);
+      for (const double zero : {0.0, -0.0}) {
+        REQUIRE(train(column(some), some, dtype, layer_of(zero, beta, 1e-5)).y == want);
+        REQUIRE(test(column(some), some, dtype, layer_of(zero, beta, 1e-5)).y == want);
+      }
+      Layer layer = layer_of(3, beta, 1e-5);
+      layer.running_mean = {0.1};
+      REQUIRE(test(column(x), x, dtype, layer).y == want);
+    }
+  }
+}
+
+TEST_CASE("A sum that is zero is +0, one that rounds to zero keeps its sign") {
+  // running_var + eps = 4, so that y = gamma * x / 2 + beta.
+  const Array x = array(Dtype::float64, {2, -2, 1, -1});
+  for (const Dtype dtype : data::kFloating) {
+    const auto y = [&](double gamma, double beta) {
+      return test(column(x), x, dtype, layer_of(gamma, beta, 1, 3)).y;
+    };
+    REQUIRE(support::same_bits(y(1, -1).get(0), 0.0));
+    REQUIRE(support::same_bits(y(-1, -1).get(1), 0.0));
+    REQUIRE(support::same_bits(y(1, 1).get(1), 0.0));
+    for (const double beta : {0.0, -0.0}) {
+      REQUIRE(support::same_bits(y(5e-324, beta).get(2), 0.0));
+      REQUIRE(support::same_bits(y(5e-324, beta).get(3), -0.0));
+    }
+  }
+}
+
+TEST_CASE("Ties go to the even neighbour, whatever the root that makes them") {
+  // running_var + eps is a square, so that y can lie halfway between two values of the dtype.
+  constexpr struct {
+    Dtype dtype;
+    int digits;
+  } kDtypes[] = {{Dtype::float16, 11}, {Dtype::float32, 24}, {Dtype::float64, 53}};
+  data::Random random(21);
+  for (const auto& [dtype, digits] : kDtypes) {
+    for (int i = 0; i < 400; ++i) {
+      const double root = 1 + 2 * random.between(0, 3);
+      const double unit = std::ldexp(1, -digits);
+      // In [1, 2) the last bit of a sum of 1 + k units is 2 units: odd k are ties.
+      const double odd = 1 + 2 * random.between(0, 500);
+      const Array x = array(Dtype::float64, {root, -root, 2 * root, 3 * root});
+      const Layer layer = layer_of(odd * unit, 1, root * root - 0.5, 0.5);
+      INFO(bn::name(dtype) << " " << root << " " << odd);
+      const Run run = test(column(x), x, dtype, layer);
+      REQUIRE(differs(column(x), x, run, layer, Mode::test) == "");
+    }
+  }
+}
+
+TEST_CASE("Binary features with a gamma of one digit too many are ties, whole channels of them") {
+  // Half of the values each: the variance is 1/4, and eps = 15/4 makes the root 2.
+  for (const View& view : {View{40, 3, 1}, View{2, 3, 20}}) {
+    for (const Dtype x_dtype : {Dtype::uint8, Dtype::float32}) {
+      Array x(x_dtype, view.size());
+      for (std::size_t c = 0; c < view.channel; ++c) {
+        std::size_t k = 0;
+        for (const std::size_t i : x.positions(view, c)) x.set(i, static_cast<double>(k++ % 2));
+      }
+      for (const auto& [dtype, digits] :
+           {std::pair(Dtype::float16, 11), std::pair(Dtype::float32, 24)}) {
+        Layer layer(view.channel, 3.75);
+        layer.beta = {0, -0.0, 0};
+        layer.gamma = {1 + std::ldexp(1, -digits), -1 - 3 * std::ldexp(1, -digits),
+                       2 - std::ldexp(1, -digits)};
+        INFO(bn::name(dtype) << " " << support::text(view));
+        const Run run = train(view, x, dtype, layer);
+        REQUIRE(differs(view, x, run, layer, Mode::train) == "");
+      }
+    }
+  }
+}
+
 TEST_CASE("Float16 results are rounded once") {
   // y = x * scale with results across float16's whole range, subnormal ones and ties included.
   const View view{4000, 1, 1};
@@ -278,15 +438,12 @@ TEST_CASE("Float16 results are rounded once") {
     const double values[] = {low, tie, std::nextafter(tie, 0), std::nextafter(tie, 1e9)};
     x.set(i, random.below(2) == 0 ? values[i % 4] : -values[i % 4]);
   }
-  Layer layer(1, 1.0);
-  layer.gamma = {1};
-  layer.beta = {0};
-  layer.running_mean = {0};
-  layer.running_var = {0};
-  const Run run = test(view, x, Dtype::float16, layer);
+  const Run run = test(view, x, Dtype::float16, layer_of(1, 0, 1, 0));
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
-    if (run.y.get(i) != oracle::half_value(oracle::half_bits(x.get(i)))) ++wrong;
+    const double want =
+        x.get(i) == 0 ? 0.0 : oracle::half_value(oracle::half_bits(x.get(i)));  // -0 * 1 + 0 is 0
+    if (!support::same_bits(run.y.get(i), want)) ++wrong;
   }
   REQUIRE(wrong == 0);
 }
@@ -298,14 +455,12 @@ TEST_CASE("Results beyond the range of their dtype are infinite and counted") {
     Layer layer(2);
     layer.gamma = {dtype == Dtype::float16 ? 5e4 : 2.5e38, 1};
     const Run run = train(view, x, dtype, layer);
+    REQUIRE(differs(view, x, run, layer, Mode::train) == "");
     std::size_t infinite = 0;
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      REQUIRE(!std::isnan(run.y.get(i)));
-      if (std::isinf(run.y.get(i))) ++infinite;
-    }
+    for (std::size_t i = 0; i < x.size(); ++i) infinite += std::isinf(run.y.get(i)) ? 1 : 0;
     REQUIRE(infinite > 10);
     REQUIRE(infinite < 300);
-    REQUIRE(run.result.overflows == infinite);
+    REQUIRE(run.result.counts.overflows == infinite);
   }
 }
 
@@ -320,10 +475,10 @@ TEST_CASE("In test mode NaN and infinity stay in their place and are no overflow
       x.set(4, infinity);
       x.set(7, -infinity);
       const Run run = test(view, x, dtype, layer);
-      REQUIRE(run.result.overflows == 0);
+      REQUIRE(run.result.counts.overflows == 0);
       REQUIRE(std::isnan(run.y.get(1)));
-      REQUIRE(std::isinf(run.y.get(4)));
-      REQUIRE(std::isinf(run.y.get(7)));
+      REQUIRE(run.y.get(4) == infinity);
+      REQUIRE(run.y.get(7) == -infinity);
       for (std::size_t i = 0; i < x.size(); ++i) {
         if (i != 1 && i != 4 && i != 7) REQUIRE(run.y.get(i) == clean.y.get(i));
       }
@@ -343,7 +498,7 @@ TEST_CASE("Every NaN among the results has the same bits, whatever it came from"
       for (std::size_t i = 3; i < x.size(); ++i) x.set(i, infinity);  // of channel 1: times 0
       const Run run = test(view, x, dtype, layer);
       Array nan(dtype, 1);
-      bn::set_nan(dtype, nan.at(0));
+      bn::set_non_finite(dtype, std::nan(""), nan.at(0));
       std::size_t count = 0;
       for (std::size_t i = 0; i < x.size(); ++i) {
         if (!std::isnan(run.y.get(i))) continue;
@@ -364,7 +519,6 @@ TEST_CASE("The result carries the batch's exact sums and statistics") {
   REQUIRE(run.result.sums == bn::sums(view, source));
   const bn::Statistics want = bn::statistics(run.result.sums);
   REQUIRE(support::same_bits(run.result.statistics.mean, want.mean));
-  REQUIRE(support::same_bits(run.result.statistics.mean_lo, want.mean_lo));
   REQUIRE(support::same_bits(run.result.statistics.var, want.var));
   REQUIRE(support::same_bits(run.result.statistics.var_unbiased, want.var_unbiased));
 }
@@ -377,13 +531,13 @@ TEST_CASE("An empty batch and no channels give empty results") {
     REQUIRE(trained.result.sums.count == 0);
     REQUIRE((trained.result.sums.sum == std::vector<bn::Dyadic>(3)));
     REQUIRE((trained.result.sums.sum_squares == std::vector<bn::Dyadic>(3)));
-    REQUIRE(test(view, x, Dtype::float32, layer).result.overflows == 0);
+    REQUIRE(test(view, x, Dtype::float32, layer).result.counts.overflows == 0);
   }
   const Layer none(0);
   for (const View& view : {View{4, 0, 4}, View{1, 0, 1}}) {
     const Array x(Dtype::float32, 0);
     REQUIRE(train(view, x, Dtype::float32, none).result.sums.sum.empty());
-    REQUIRE(test(view, x, Dtype::float32, none).result.overflows == 0);
+    REQUIRE(test(view, x, Dtype::float32, none).result.counts.overflows == 0);
   }
 }
 
@@ -396,76 +550,56 @@ TEST_CASE("One value per channel is an error in train mode and fine in test mode
   REQUIRE(differs(view, x, run, layer, Mode::test) == "");
 }
 
-TEST_CASE("A variance beyond the range of double is an error that names the channel") {
+TEST_CASE("A variance beyond the range of double is infinite, and y is exact all the same") {
   const View view{4, 3, 1};
   Array x(Dtype::float64, view.size());
   x.set(1, 1e200);
   x.set(4, -1e200);
   const Layer layer(3);
-  try {
-    (void)train(view, x, Dtype::float64, layer);
-    FAIL("no error");
-  } catch (const bn::RangeError& error) {
-    REQUIRE(error.channel == 1);
-    REQUIRE(std::string(error.statistic) == "var");
+  for (const Dtype dtype : data::kFloating) {
+    const Run run = train(view, x, dtype, layer);
+    REQUIRE(run.result.statistics.var[0] == 0);
+    REQUIRE(std::isinf(run.result.statistics.var[1]));
+    REQUIRE(differs(view, x, run, layer, Mode::train) == "");
   }
 }
 
-TEST_CASE("An unbiased variance beyond the range of double is an error, too") {
-  // Of a and -a the variance is a^2, the unbiased one 2 * a^2, and 2^1024 is beyond.
-  const View view{2, 2, 1};
-  const Layer layer(2);
-  const auto refused = [&](double a) {
-    Array x(Dtype::float64, view.size());
-    x.set(1, a);
-    x.set(3, -a);
-    try {
-      (void)train(view, x, Dtype::float64, layer);
-    } catch (const bn::RangeError& error) {
-      REQUIRE(error.channel == 1);
-      return std::string(error.statistic);
-    }
-    return std::string();
-  };
-  const double root = std::sqrt(0x1p1023);
-  REQUIRE(refused(root * (1 - 0x1p-50)).empty());
-  REQUIRE(refused(root * (1 + 0x1p-50)) == "var");
-  REQUIRE(refused(1.3e154) == "var");
+TEST_CASE("An unbiased variance beyond the range of double keeps nothing from being right") {
+  // Of a and -a the variance is a^2, the unbiased one 2 * a^2.
+  const Array x = array(Dtype::float64, {1e154, -1e154});
+  const Layer layer = layer_of(1, 0.5, 1e-5);
+  const Run run = train(column(x), x, Dtype::float64, layer);
+  REQUIRE(run.y.get(0) == 1.5);
+  REQUIRE(run.y.get(1) == -0.5);
+  REQUIRE(std::isfinite(run.result.statistics.var[0]));
+  REQUIRE(std::isinf(run.result.statistics.var_unbiased[0]));
+  REQUIRE(differs(column(x), x, run, layer, Mode::train) == "");
 }
 
-TEST_CASE("A scale beyond the range of double is an error, but not for a constant channel") {
+TEST_CASE("A scale beyond the range of double keeps nothing from being right") {
   const View view{4, 2, 1};
   Array x(Dtype::float64, view.size());
   for (std::size_t i = 0; i < x.size(); ++i) x.set(i, 0.1);
-  Layer layer(2, 1e-10);
-  layer.gamma.assign(2, 1e308);
-  const Run run = train(view, x, Dtype::float64, layer);
-  for (std::size_t i = 0; i < x.size(); ++i) REQUIRE(run.y.get(i) == layer.beta[i % 2]);
-
   x.set(1, 0.1 + 1e-9);
-  try {
-    (void)train(view, x, Dtype::float64, layer);
-    FAIL("no error");
-  } catch (const bn::RangeError& error) {
-    REQUIRE(error.channel == 1);
-    REQUIRE(std::string(error.statistic) == "gamma * inv_std");
-  }
+  Layer layer(2, 1e-10);
+  layer.gamma.assign(2, 1e308);  // 1e308 / sqrt(eps) is beyond
+  const Run run = train(view, x, Dtype::float64, layer);
+  REQUIRE(run.result.counts.overflows == 0);
+  REQUIRE(differs(view, x, run, layer, Mode::train) == "");
 }
 
-TEST_CASE("A statistic without a value is found before anything leaves through a stream") {
-  const View view{4, 3, 1};
-  Array x(Dtype::float64, view.size());
-  x.set(1, 1e200);
-  x.set(4, -1e200);
-  const Layer layer(3);
-  data::ArraySource source(x, data::Access::copying);
-  Array y(Dtype::float64, view.size());
-  for (std::size_t i = 0; i < y.size(); ++i) y.set(i, 7);
-  const Array before = y;
-  data::ArraySink sink(y, data::Access::sequential);
-  const bn::Parameters parameters{layer.gamma, layer.beta, layer.eps};
-  REQUIRE_THROWS_AS(bn::forward_train(view, source, parameters, sink), bn::RangeError);
-  REQUIRE(y == before);
+TEST_CASE("Of ordinary data nothing has to be decided in integers, and next to nothing by pairs") {
+  for (const View& view : {View{20000, 5, 1}, View{10, 10, 1000}}) {
+    const Layer layer(view.channel);
+    for (const Dtype dtype : data::kFloating) {
+      const Array x = data::make(dtype, view, Kind::normal, 1);
+      INFO(bn::name(dtype) << " " << support::text(view));
+      for (const Run& run : {train(view, x, dtype, layer), test(view, x, dtype, layer)}) {
+        REQUIRE(run.result.counts.exact == 0);
+        if (dtype != Dtype::float64) REQUIRE(run.result.counts.closer <= 20);
+      }
+    }
+  }
 }
 
 TEST_CASE("Parameters of another shape and an eps that is not positive are refused") {
