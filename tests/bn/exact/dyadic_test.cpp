@@ -123,7 +123,7 @@ TEST_CASE("Text is read up to 1200 digits and exponents of 4400, and no further"
   }
 }
 
-TEST_CASE("A quotient is rounded once over the whole range, its low part reaches further") {
+TEST_CASE("A quotient is rounded once over the whole range") {
   data::Random random(4);
   for (int i = 0; i < 20000; ++i) {
     const Integer numerator = random.below(2) == 0
@@ -133,16 +133,11 @@ TEST_CASE("A quotient is rounded once over the whole range, its low part reaches
     const std::uint64_t b = i % 2 == 0 ? 1 : random.next() >> random.between(0, 62) | 1;
     // Down to where everything is subnormal or zero, up to infinity.
     const int exponent = i % 4 == 0 ? random.between(-200, 200) : random.between(-1300, 1100);
-    const bn::DoubleDouble have = quotient(Dyadic(numerator, exponent), a, b);
+    const double have = quotient(Dyadic(numerator, exponent), a, b);
     const mpq_class want =
         support::exact(Dyadic(numerator, exponent)) / mpq_class(gmp(Integer(a)) * gmp(Integer(b)));
     INFO(numerator << " p " << exponent << " / (" << a << " * " << b << ")");
-    REQUIRE(have.hi == oracle::nearest(want));
-    if (std::isfinite(have.hi)) {
-      const mpq_class rest = want - mpq_class(have.hi) - mpq_class(have.lo);
-      REQUIRE(abs(rest) <=
-              abs(want) * mpq_class(0x1p-100) + mpq_class(0x1p-1000) * mpq_class(0x1p-74));
-    }
+    REQUIRE(support::same_bits(have, oracle::nearest(want)));
   }
 }
 
@@ -156,8 +151,8 @@ TEST_CASE("Quotients on and beside a tie round to even, at every size") {
         numerator *= 7;
         const Dyadic dyadic(numerator, exponent - 7);
         const mpq_class want = support::exact(dyadic) / 7;
-        REQUIRE(quotient(dyadic, 7).hi == oracle::nearest(want));
-        REQUIRE(quotient(-dyadic, 7).hi == -oracle::nearest(want));
+        REQUIRE(quotient(dyadic, 7) == oracle::nearest(want));
+        REQUIRE(quotient(-dyadic, 7) == -oracle::nearest(want));
       }
     }
   }
@@ -175,7 +170,7 @@ TEST_CASE("Quotients are exact on either side of what double arithmetic can take
             const Dyadic numerator(positive(random, bits) | 1, exponent);
             const mpq_class want =
                 support::exact(numerator) / mpq_class(gmp(Integer(a)) * gmp(Integer(b)));
-            REQUIRE(quotient(numerator, a, b).hi == oracle::nearest(want));
+            REQUIRE(quotient(numerator, a, b) == oracle::nearest(want));
           }
         }
       }
@@ -186,8 +181,7 @@ TEST_CASE("Quotients are exact on either side of what double arithmetic can take
 TEST_CASE("Quotients overflow from the midpoint beyond the largest double on") {
   const double largest = std::numeric_limits<double>::max();
   const Integer edge = (Integer(1) << 54) - 1;  // the midpoint is edge * 2^970
-  REQUIRE(quotient(Dyadic(edge * 4 - 1, 968), 1).hi == largest);
-  REQUIRE(std::isinf(quotient(Dyadic(edge, 970), 1).hi));
-  REQUIRE(quotient(Dyadic(edge, 970), 1).lo == 0);
-  REQUIRE(quotient(Dyadic(), 3).hi == 0);
+  REQUIRE(quotient(Dyadic(edge * 4 - 1, 968), 1) == largest);
+  REQUIRE(std::isinf(quotient(Dyadic(edge, 970), 1)));
+  REQUIRE(support::same_bits(quotient(Dyadic(), 3), 0.0));
 }

@@ -55,7 +55,6 @@ std::string differs(const Results& a, const Results& b) {
   if (!(a.dx == b.dx)) return "dx";
   if (!(a.forward.sums == b.forward.sums)) return "sums";
   if (!support::same_bits(a.forward.statistics.mean, b.forward.statistics.mean)) return "mean";
-  if (!support::same_bits(a.forward.statistics.mean_lo, b.forward.statistics.mean_lo)) return "lo";
   if (!support::same_bits(a.forward.statistics.var, b.forward.statistics.var)) return "var";
   if (!support::same_bits(a.backward.dgamma, b.backward.dgamma)) return "dgamma";
   if (!support::same_bits(a.backward.dbeta, b.backward.dbeta)) return "dbeta";
@@ -115,7 +114,11 @@ TEST_CASE("Every thread's overflows are counted") {
   for (const View& view : kLarge) {
     const Array x = data::make(Dtype::float32, view, Kind::normal, 1);
     Layer layer(view.channel);
-    for (double& gamma : layer.gamma) gamma *= 1e300;
+    std::size_t overflows = 0;
+    for (std::size_t c = 0; c < view.channel; c += 10) {
+      layer.gamma[c] *= 1e300;
+      overflows += view.m();
+    }
     for (const unsigned threads : {1U, 2U, 8U}) {
       data::ArraySource source(x);
       Array y(Dtype::float32, x.size());
@@ -123,7 +126,7 @@ TEST_CASE("Every thread's overflows are counted") {
       const bn::ForwardResult result =
           bn::forward_train(view, source, layer.parameters(), sink, {.threads = threads});
       INFO(support::text(view) << " " << threads);
-      REQUIRE(result.overflows == x.size());
+      REQUIRE(result.counts.overflows == overflows);
     }
   }
 }
