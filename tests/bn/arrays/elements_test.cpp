@@ -100,3 +100,41 @@ TEST_CASE("The library's names and sizes of dtypes are NumPy's") {
   REQUIRE(bn::is_floating(Dtype::float64));
   REQUIRE_FALSE(bn::is_floating(Dtype::int8));
 }
+
+TEST_CASE(
+    "Integers of eight bytes are doubles where that is exact, else NaN, and always exact values") {
+  const std::int64_t two_53 = std::int64_t{1} << 53;
+  for (const std::int64_t value :
+       {std::int64_t{0}, std::int64_t{-1}, two_53 - 1, two_53, two_53 + 1, two_53 + 2, -two_53,
+        -two_53 - 1, INT64_MAX, INT64_MIN}) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(&value);
+    for (const Dtype dtype : {Dtype::int64, Dtype::uint64}) {
+      double scratch = 0;
+      const double have = *bn::widen<double>(dtype, bytes, 1, &scratch);
+      const mpq_class exact = oracle::value(dtype, bytes);
+      const double rounded = oracle::nearest(exact);
+      INFO(value << " " << bn::name(dtype));
+      if (mpq_class(rounded) == exact) {
+        REQUIRE(have == rounded);
+      } else {
+        REQUIRE(std::isnan(have));
+      }
+      REQUIRE(support::exact(bn::exact_value(dtype, bytes)) == exact);
+    }
+  }
+}
+
+TEST_CASE("What is not finite has the same bits in every place") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const Dtype dtype : data::kFloating) {
+    data::Array array(dtype, 4);
+    bn::set_non_finite(dtype, infinity, array.at(0));
+    bn::set_non_finite(dtype, -infinity, array.at(1));
+    bn::set_non_finite(dtype, -std::nan("5"), array.at(2));
+    bn::set_non_finite(dtype, std::nan(""), array.at(3));
+    REQUIRE(array.get(0) == infinity);
+    REQUIRE(array.get(1) == -infinity);
+    REQUIRE(std::isnan(array.get(2)));
+    REQUIRE(std::memcmp(array.at(2), array.at(3), bn::item_size(dtype)) == 0);
+  }
+}

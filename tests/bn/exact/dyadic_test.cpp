@@ -133,11 +133,10 @@ TEST_CASE("A quotient is rounded once over the whole range") {
     const std::uint64_t b = i % 2 == 0 ? 1 : random.next() >> random.between(0, 62) | 1;
     // Down to where everything is subnormal or zero, up to infinity.
     const int exponent = i % 4 == 0 ? random.between(-200, 200) : random.between(-1300, 1100);
-    const double have = quotient(Dyadic(numerator, exponent), a, b);
     const mpq_class want =
         support::exact(Dyadic(numerator, exponent)) / mpq_class(gmp(Integer(a)) * gmp(Integer(b)));
     INFO(numerator << " p " << exponent << " / (" << a << " * " << b << ")");
-    REQUIRE(support::same_bits(have, oracle::nearest(want)));
+    REQUIRE(quotient(Dyadic(numerator, exponent), a, b) == oracle::nearest(want));
   }
 }
 
@@ -183,5 +182,5 @@ TEST_CASE("Quotients overflow from the midpoint beyond the largest double on") {
   const Integer edge = (Integer(1) << 54) - 1;  // the midpoint is edge * 2^970
   REQUIRE(quotient(Dyadic(edge * 4 - 1, 968), 1) == largest);
   REQUIRE(std::isinf(quotient(Dyadic(edge, 970), 1)));
-  REQUIRE(support::same_bits(quotient(Dyadic(), 3), 0.0));
+  REQUIRE(quotient(Dyadic(), 3) == 0);
 }

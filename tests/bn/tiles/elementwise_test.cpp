@@ -13,23 +13,40 @@ using bn::View;
 
 namespace {
 
-// y = x - c for channel c.
-struct LessChannel : bn::AffineChannels {
-  explicit LessChannel(std::size_t channels) : bn::AffineChannels(channels) {
-    for (std::size_t c = 0; c < channels; ++c) {
-      of.mean[c] = static_cast<double>(c);
-      of.scale[c] = 1;
-    }
+// y = factor * (x - c) for channel c.
+class LessChannel : public bn::ExactChannels {
+ public:
+  explicit LessChannel(std::size_t channels, double factor = 1)
+      : channels_(channels), factor_(factor) {}
+
+  [[nodiscard]] bn::ExactChannel exact(std::size_t c) const override {
+    return {.offset = 0,
+            .factor = factor_,
+            .slopes = {bn::Dyadic(1.0), bn::Dyadic()},
+            .constant = -bn::Dyadic(static_cast<double>(c)),
+            .variance = bn::Dyadic(1.0)};
   }
+  bn::Counts operator()(const View& view, const data::Array& x, data::Array& y) const {
+    bn::ChannelConstants constants(channels_, 1, y.dtype());
+    for (std::size_t c = 0; c < channels_; ++c) {
+      constants.set(c, exact(c), static_cast<double>(c));
+    }
+    const std::array operands{block(x, view)};
+    return bn::results(support::whole(view), operands, constants, *this, y.dtype(), rows(y, view));
+  }
+
+ private:
+  static bn::Block block(const data::Array& array, const View& view) {
+    return {array.dtype(), {array.at(0), view.channel * view.inner * bn::item_size(array.dtype())}};
+  }
+  static bn::MutableRows rows(data::Array& array, const View& view) {
+    return {.data = array.at(0),
+            .stride = view.channel * view.inner * bn::item_size(array.dtype())};
+  }
+
+  std::size_t channels_;
+  double factor_;
 };
-
-bn::Block block(const data::Array& array, const View& view) {
-  return {array.dtype(), {array.at(0), view.channel * view.inner * bn::item_size(array.dtype())}};
-}
-
-bn::MutableRows rows(data::Array& array, const View& view) {
-  return {.data = array.at(0), .stride = view.channel * view.inner * bn::item_size(array.dtype())};
-}
 
 }  // namespace
 
@@ -44,9 +61,7 @@ TEST_CASE("Every element gets the constants of its own channel, whatever the sha
         data::Array x(from, view.size());
         for (std::size_t i = 0; i < x.size(); ++i) x.set(i, static_cast<double>(i % 1021));
         data::Array y(to, view.size());
-        const std::size_t overflows = bn::normalise(support::whole(view), block(x, view),
-                                                    LessChannel(view.channel), to, rows(y, view));
-        REQUIRE(overflows == 0);
+        REQUIRE(LessChannel(view.channel)(view, x, y).overflows == 0);
         std::size_t wrong = 0;
         for (std::size_t i = 0; i < y.size(); ++i) {
           const double channel = static_cast<double>(i / view.inner % view.channel);
@@ -58,40 +73,19 @@ TEST_CASE("Every element gets the constants of its own channel, whatever the sha
   }
 }
 
-TEST_CASE("Rescaled channels stand beside others, along runs and across columns") {
-  for (const View& view : {View{50, 6, 1}, View{3, 6, 40}}) {
-    bn::AffineChannels constants(view.channel);
-    for (std::size_t c = 0; c < view.channel; ++c) {
-      const double factor = c % 2 == 0 ? 1 : 0x1p512;
-      constants.rescaling.set(c, {0, factor});
-      constants.of.scale[c] = 1 / factor;
-    }
-    data::Array x = data::make(Dtype::float64, view, data::Kind::normal, 1);
-    data::Array y(Dtype::float64, view.size());
-    REQUIRE(bn::normalise(support::whole(view), block(x, view), constants, Dtype::float64,
-                          rows(y, view)) == 0);
-    REQUIRE(y == x);
-  }
-}
-
 TEST_CASE("Overflows are told from what was not finite before, in every piece and in place of x") {
   // Pieces of 1024: the values at their ends.
   const View view{1, 1, 2100};
-  LessChannel constants(1);
-  constants.of.scale[0] = 1e300;
+  const LessChannel scaled(1, 1e300);
   data::Array x(Dtype::float64, view.size());
   for (const std::size_t at : {0U, 1023U, 1024U, 2047U, 2048U, 2099U}) x.set(at, 1e39);
   for (const std::size_t at : {1U, 1022U, 1025U, 2046U, 2049U, 2098U}) {
     x.set(at, at % 2 == 0 ? std::nan("") : std::numeric_limits<double>::infinity());
   }
   data::Array y(Dtype::float64, view.size());
-  const auto normalise = [&](const data::Array& from, data::Array& to) {
-    return bn::normalise(support::whole(view), block(from, view), constants, Dtype::float64,
-                         rows(to, view));
-  };
-  REQUIRE(normalise(x, y) == 6);
+  REQUIRE(scaled(view, x, y).overflows == 6);
   data::Array in_place = x;
-  REQUIRE(normalise(in_place, in_place) == 6);
+  REQUIRE(scaled(view, in_place, in_place).overflows == 6);
   REQUIRE(in_place == y);
 }
 
@@ -104,11 +98,8 @@ TEST_CASE("Only what became infinite of finite values is counted, and all NaN ar
   x.set(21, std::numeric_limits<double>::infinity());
   for (const bool in_place : {false, true}) {
     const Dtype to = in_place ? Dtype::float64 : Dtype::float32;
-    LessChannel constants(1);
-    if (in_place) constants.of.scale[0] = 1e300;
     data::Array y = in_place ? x : data::Array(to, view.size());
-    const bn::Block from = in_place ? block(y, view) : block(x, view);
-    REQUIRE(bn::normalise(support::whole(view), from, constants, to, rows(y, view)) == 2);
+    REQUIRE(LessChannel(1, in_place ? 1e300 : 1)(view, in_place ? y : x, y).overflows == 2);
     REQUIRE(std::isinf(y.get(3)));
     REQUIRE(std::isnan(y.get(20)));
     REQUIRE_FALSE(std::signbit(y.get(20)));

@@ -1,0 +1,157 @@
+#include "bn/exact/nearest.hpp"
+
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "bn/arrays/elements.hpp"
+#include "catch.hpp"
+#include "support.hpp"
+
+using bn::Dtype;
+using bn::Dyadic;
+using bn::ExactResult;
+using bn::Format;
+using bn::Integer;
+
+namespace {
+
+double value(std::uint64_t bits, Dtype dtype) {
+  data::Array array(dtype, 1);
+  std::memcpy(array.at(0), &bits, bn::item_size(dtype));
+  return array.get(0);
+}
+
+oracle::Number number(const Dyadic& value) { return oracle::Number(support::exact(value)); }
+
+// Compares with the oracle in every format. Returns how many had to be compared with midpoints.
+int check(const ExactResult& result) {
+  int compared = 0;
+  for (const Dtype dtype : data::kFloating) {
+    const bn::Nearest have = bn::nearest(result, bn::format_of(dtype));
+    const oracle::Rounded want =
+        oracle::rounded(dtype, number(result.numerator), number(result.radicand), result.offset);
+    INFO(result.offset << " + " << result.numerator.to_string() << " / sqrt("
+                       << result.radicand.to_string() << "), " << bn::name(dtype));
+    REQUIRE(support::same_bits(value(have.bits, dtype), want.value));
+    REQUIRE(have.infinite == std::isinf(want.value));
+    if (want.tie && !have.infinite) REQUIRE(have.by_comparison);
+    compared += have.by_comparison ? 1 : 0;
+  }
+  return compared;
+}
+
+Integer integer_of(data::Random& random, int bits) {
+  Integer integer = 1;
+  for (; bits > 1; --bits) integer = 2 * integer + static_cast<unsigned>(random.below(2));
+  return integer;
+}
+
+Dyadic any(data::Random& random, int bits, int spread) {
+  Integer integer = integer_of(random, bits);
+  if (random.below(2) == 0) integer = -integer;
+  return {integer, random.between(-spread, spread)};
+}
+
+Dyadic positive(Dyadic value) { return value.integer().sign() < 0 ? -value : value; }
+
+}  // namespace
+
+TEST_CASE("Results of any size are rounded once, and seldom take a comparison") {
+  data::Random random(1);
+  int compared = 0;
+  for (int i = 0; i < 3000; ++i) {
+    const int spread = i % 2 == 0 ? 30 : 1200;
+    ExactResult result{0, any(random, random.between(1, 300), spread),
+                       positive(any(random, random.between(1, 300), 2 * spread))};
+    if (i % 3 != 0)
+      result.offset = std::ldexp(random.normal(), random.between(-spread, spread) / 2);
+    compared += check(result);
+  }
+  REQUIRE(compared < 50);
+}
+
+TEST_CASE(
+    "Results on a midpoint, and as little beside it as one bit in a thousand, are told apart") {
+  // (offset + n / sqrt(s^2)) is rational: offset + n / s.
+  data::Random random(2);
+  for (const auto& [dtype, format] :
+       {std::pair{Dtype::float16, bn::kBinary16}, std::pair{Dtype::float32, bn::kBinary32},
+        std::pair{Dtype::float64, bn::kBinary64}}) {
+    for (int i = 0; i < 300; ++i) {
+      const int exponent = i % 5 == 0 ? format.lowest - 1
+                           : i % 5 == 1
+                               ? format.lowest
+                               : random.between(format.lowest, format.highest - format.digits - 2);
+      const int bits = exponent < format.lowest ? random.between(1, format.digits) : format.digits;
+      const Integer odd = 2 * integer_of(random, bits) + 1;
+      const Dyadic root(positive(any(random, 40, 0)).integer(), random.between(-9, 9));
+      const Dyadic midpoint(odd, exponent);
+      const Dyadic radicand = root * root;
+      const double offset = i % 2 == 0 ? 0 : std::ldexp(1, exponent + random.between(0, 40));
+      Dyadic numerator = midpoint;
+      numerator -= Dyadic(offset);
+      numerator = numerator * root;
+      REQUIRE(check({offset, numerator, radicand}) > 0);
+      for (const int nudge : {-1, 1}) {
+        Dyadic beside = numerator;
+        beside += Dyadic(Integer(nudge), exponent - 1000);
+        REQUIRE(check({offset, beside, radicand}) > 0);
+        REQUIRE(check({-offset, -beside, radicand}) > 0);
+      }
+    }
+  }
+}
+
+TEST_CASE(
+    "Values beside a power of two are told from it, where its neighbours are not equally far") {
+  for (const int exponent : {-1021, -125, -13, 0, 15, 127, 1023, 1024}) {
+    for (const int below : {12, 25, 54, 55}) {
+      for (const int nudge : {-1, 0, 1}) {
+        Dyadic numerator(1.0);
+        numerator -= Dyadic(Integer(1), -below);
+        numerator += Dyadic(Integer(nudge), -300);
+        numerator = numerator * Dyadic(Integer(1), exponent);
+        (void)check({0, numerator, Dyadic(1.0)});
+        (void)check({0, -numerator, Dyadic(1.0)});
+        (void)check({std::ldexp(-1, exponent - 1), numerator, Dyadic(1.0)});
+      }
+    }
+  }
+}
+
+TEST_CASE("Sums that cancel are as good as others, down to nothing") {
+  data::Random random(3);
+  for (int i = 0; i < 500; ++i) {
+    const Dyadic radicand = positive(any(random, 60, 40));
+    // n / sqrt(d) nearly 1; the offset takes off what double knows of it.
+    const double root = std::sqrt(support::exact(radicand).get_d());
+    const ExactResult result{-1 - std::ldexp(random.between(-2, 2), -52), Dyadic(root), radicand};
+    (void)check(result);
+  }
+  const Dyadic nine(9.0);
+  REQUIRE(check({-1, Dyadic(3.0), nine}) == 3);  // exactly 0
+  Dyadic more(3.0);
+  for (const int exponent : {-60, -150, -200, -1100, -3000}) {
+    for (const int sign : {-1, 1}) {
+      Dyadic nearly = more;
+      nearly += Dyadic(Integer(sign), exponent);
+      (void)check({-1, nearly, nine});
+    }
+  }
+}
+
+TEST_CASE("Zeros have the signs that they should have") {
+  const Dyadic one(1.0);
+  const auto bits = [&](double offset, const Dyadic& numerator) {
+    return bn::nearest({offset, numerator, one}, bn::kBinary16).bits;
+  };
+  REQUIRE(bits(0.0, Dyadic()) == 0);
+  REQUIRE(bits(-0.0, Dyadic()) == 0x8000);
+  REQUIRE(bits(-0.0, Dyadic(Integer(1), -3000)) == 0);
+  REQUIRE(bits(0.0, Dyadic(Integer(-1), -3000)) == 0x8000);
+  REQUIRE(bits(1.0, Dyadic(-1.0)) == 0);
+  REQUIRE(bits(-1.0, Dyadic(1.0)) == 0);
+  REQUIRE(bits(5e-324, Dyadic()) == 0);
+  REQUIRE(bits(-5e-324, Dyadic()) == 0x8000);
+}
