@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "bn/error.hpp"
+#include "bn/exact/nearest.hpp"
 #include "bn/passes/passes.hpp"
 
 namespace bn {

@@ -43,8 +43,4 @@ class Dyadic {
   int exponent_ = 0;
 };
 
-/// numerator / (a * b), rounded once, ties to even, subnormals included; an overflow gives an
-/// infinity. a, b > 0.
-[[nodiscard]] double quotient(const Dyadic& numerator, std::uint64_t a, std::uint64_t b = 1);
-
 }  // namespace bn

@@ -134,6 +134,11 @@ Nearest value(bool negative, Index index, const Format& format, bool by_comparis
   return {sign | index, index == infinity(format), by_comparison};
 }
 
+// Whether every number within `error` of a rounds to a.hi.
+bool rounds_surely(DoubleDouble a, double error) {
+  return a.hi + (a.lo + error) == a.hi && a.hi + (a.lo - error) == a.hi;
+}
+
 }  // namespace
 
 Nearest nearest(const ExactResult& result, const Format& format) {
@@ -169,6 +174,23 @@ Nearest nearest(const ExactResult& result, const Format& format) {
 
 double nearest_double(const ExactResult& result) {
   return std::bit_cast<double>(nearest(result, kBinary64).bits);
+}
+
+double quotient(const Dyadic& numerator, std::uint64_t a, std::uint64_t b) {
+  // Most quotients need no root of a square: two divisions with errors of 2^-101, where nothing
+  // under- or overflows.
+  constexpr std::uint64_t kExactDouble = std::uint64_t{1} << 53;
+  constexpr int kFar = 800;
+  const Wide wide_numerator = wide(numerator);
+  if (a <= kExactDouble && b <= kExactDouble && std::abs(wide_numerator.exponent) <= kFar) {
+    const DoubleDouble result =
+        wide_numerator.significand / static_cast<double>(a) / static_cast<double>(b);
+    if (rounds_surely(result, 0x1p-99 * std::abs(result.hi))) {
+      return std::ldexp(result.hi, wide_numerator.exponent);
+    }
+  }
+  const Dyadic denominator(Integer(a) * b, 0);
+  return nearest_double({0, numerator, denominator * denominator});
 }
 
 }  // namespace bn

@@ -42,4 +42,7 @@ struct Nearest {
 /// The same for doubles.
 [[nodiscard]] double nearest_double(const ExactResult& result);
 
+/// numerator / (a * b) as the nearest double. a, b > 0.
+[[nodiscard]] double quotient(const Dyadic& numerator, std::uint64_t a, std::uint64_t b = 1);
+
 }  // namespace bn

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "bn/exact/nearest.hpp"
 #include "cli/error.hpp"
 #include "cli/flags/command.hpp"
 #include "cli/flags/shared_flags.hpp"

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "bn/arrays/elements.hpp"
@@ -13,6 +14,7 @@ using bn::Dyadic;
 using bn::ExactResult;
 using bn::Format;
 using bn::Integer;
+using bn::quotient;
 
 namespace {
 
@@ -46,6 +48,8 @@ Integer integer_of(data::Random& random, int bits) {
   for (; bits > 1; --bits) integer = 2 * integer + static_cast<unsigned>(random.below(2));
   return integer;
 }
+
+mpz_class gmp(const Integer& value) { return support::exact(Dyadic(value, 0)).get_num(); }
 
 Dyadic any(data::Random& random, int bits, int spread) {
   Integer integer = integer_of(random, bits);
@@ -154,4 +158,66 @@ TEST_CASE("Zeros have the signs that they should have") {
   REQUIRE(bits(-1.0, Dyadic(1.0)) == 0);
   REQUIRE(bits(5e-324, Dyadic()) == 0);
   REQUIRE(bits(-5e-324, Dyadic()) == 0x8000);
+}
+
+TEST_CASE("A quotient is rounded once over the whole range") {
+  data::Random random(4);
+  for (int i = 0; i < 20000; ++i) {
+    const Integer numerator = random.below(2) == 0
+                                  ? integer_of(random, random.between(1, 300))
+                                  : Integer(-integer_of(random, random.between(1, 300)));
+    const std::uint64_t a = random.next() >> random.between(0, 62) | 1;
+    const std::uint64_t b = i % 2 == 0 ? 1 : random.next() >> random.between(0, 62) | 1;
+    // Down to where everything is subnormal or zero, up to infinity.
+    const int exponent = i % 4 == 0 ? random.between(-200, 200) : random.between(-1300, 1100);
+    const mpq_class want =
+        support::exact(Dyadic(numerator, exponent)) / mpq_class(gmp(Integer(a)) * gmp(Integer(b)));
+    INFO(numerator << " p " << exponent << " / (" << a << " * " << b << ")");
+    REQUIRE(quotient(Dyadic(numerator, exponent), a, b) == oracle::nearest(want));
+  }
+}
+
+TEST_CASE("Quotients on and beside a tie round to even, at every size") {
+  for (const int exponent : {-1128, -1127, -1126, -1100, -1080, -500, 0, 900, 917}) {
+    for (const std::uint64_t odd : {1U, 3U, 5U, 0xffffffffU}) {
+      for (const int nudge : {-1, 0, 1}) {
+        // (2^53 + odd) / 2 is a tie of normal doubles; seven times more of both the same.
+        Integer numerator = ((Integer(1) << 53) + odd) << 60;
+        numerator += nudge;
+        numerator *= 7;
+        const Dyadic dyadic(numerator, exponent - 7);
+        const mpq_class want = support::exact(dyadic) / 7;
+        REQUIRE(quotient(dyadic, 7) == oracle::nearest(want));
+        REQUIRE(quotient(-dyadic, 7) == -oracle::nearest(want));
+      }
+    }
+  }
+}
+
+TEST_CASE("Quotients are exact on either side of what double arithmetic can take") {
+  // Denominators are doubles up to 2^53; numerators of 384 bits and exponents of 400 are the limit.
+  constexpr std::uint64_t kLimit = std::uint64_t{1} << 53;
+  data::Random random(6);
+  for (int repeat = 0; repeat < 10; ++repeat) {
+    for (const std::uint64_t a : {kLimit - 1, kLimit, kLimit + 1, kLimit + 3, ~std::uint64_t{0}}) {
+      for (const std::uint64_t b : {std::uint64_t{1}, kLimit, kLimit + 1}) {
+        for (const int bits : {60, 383, 384, 385, 449}) {
+          for (const int exponent : {-401, -400, 400, 401}) {
+            const Dyadic numerator(integer_of(random, bits) | 1, exponent);
+            const mpq_class want =
+                support::exact(numerator) / mpq_class(gmp(Integer(a)) * gmp(Integer(b)));
+            REQUIRE(quotient(numerator, a, b) == oracle::nearest(want));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("Quotients overflow from the midpoint beyond the largest double on") {
+  const double largest = std::numeric_limits<double>::max();
+  const Integer edge = (Integer(1) << 54) - 1;  // the midpoint is edge * 2^970
+  REQUIRE(quotient(Dyadic(edge * 4 - 1, 968), 1) == largest);
+  REQUIRE(std::isinf(quotient(Dyadic(edge, 970), 1)));
+  REQUIRE(quotient(Dyadic(), 3) == 0);
 }
