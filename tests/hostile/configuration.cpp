@@ -40,6 +40,9 @@ View any_view(Random& random, bool training) {
     case 1:
       view = {1020 + random.below(50), 1 + random.below(2), 1};
       break;
+    case 2:  // more channels than are remembered at a time
+      view = {2 + random.below(2), 65 + random.below(20), 1};
+      break;
     default:
       if (random.below(3) == 0) view = {1 + random.below(24), 1 + random.below(5), 1};
       if (random.below(8) == 0)
