@@ -1,11 +1,13 @@
 #include "check.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <sstream>
 
 #include "bn/backward.hpp"
+#include "bn/error.hpp"
 #include "bn/forward.hpp"
 #include "oracle.hpp"
 
@@ -77,15 +79,12 @@ data::Access access(const Configuration& c) {
   return c.copies ? data::Access::copying : data::Access::in_place;
 }
 
-template <class Result>
-void count(const Result& result, std::size_t overflows, Differences& differences, Tally& tally) {
-  if constexpr (requires { result.counts; }) {
-    tally.closer += result.counts.closer;
-    tally.exact += result.counts.exact;
-    differences.compare_counts("overflows", result.counts.overflows, overflows);
-  } else {
-    differences.compare_counts("overflows", result.overflows, overflows);
-  }
+void count(const bn::Counts& counts, std::size_t overflows, Differences& differences,
+           Tally& tally) {
+  tally.infinite += overflows;
+  tally.closer += counts.closer;
+  tally.exact += counts.exact;
+  differences.compare_counts("overflows", counts.overflows, overflows);
 }
 
 bn::ForwardResult run_forward(const Configuration& c, data::Array& y) {
@@ -145,14 +144,26 @@ void check_y(const Configuration& c, const data::Array& y, const bn::ForwardResu
     differences.compare("var_unbiased", i, result.statistics.var_unbiased[i],
                         oracle::nearest(batch.var_unbiased));
   }
-  tally.infinite += overflows;
   tally.elements += y.size();
-  count(result, overflows, differences, tally);
+  count(result.counts, overflows, differences, tally);
+}
+
+// The channel that a check names, or one beyond all.
+template <class Check>
+std::size_t refused(const Check& run, const Configuration& c) {
+  try {
+    run();
+  } catch (const bn::RangeError& error) {
+    return error.channel;
+  }
+  return c.view.channel;
 }
 
 void check_gradients(const Configuration& c, const data::Array& dx,
                      const bn::BackwardResult& result, Differences& differences, Tally& tally) {
   std::size_t overflows = 0;
+  std::size_t dgamma_beyond = c.view.channel;
+  std::size_t dbeta_beyond = c.view.channel;
   for (std::size_t i = 0; i < c.view.channel; ++i) {
     const auto positions = c.x.positions(c.view, i);
     const auto x = finite_values(c.x, positions);
@@ -161,9 +172,13 @@ void check_gradients(const Configuration& c, const data::Array& dx,
         c.training ? oracle::gradients_train(c.dx_dtype, x, dy, c.gamma[i], c.eps)
                    : oracle::gradients_test(c.dx_dtype, x, dy, c.running_mean[i], c.running_var[i],
                                             c.gamma[i], c.eps);
-    if (all_finite(c.x, positions) && all_finite(c.dy, positions)) {
-      differences.compare("dgamma", i, result.dgamma[i], want.dgamma);
+    if (all_finite(c.dy, positions)) {
       differences.compare("dbeta", i, result.dbeta[i], want.dbeta);
+      if (std::isinf(want.dbeta)) dbeta_beyond = std::min(dbeta_beyond, i);
+      if (all_finite(c.x, positions)) {
+        differences.compare("dgamma", i, result.dgamma[i], want.dgamma);
+        if (std::isinf(want.dgamma)) dgamma_beyond = std::min(dgamma_beyond, i);
+      }
     }
     for (std::size_t k = 0; k < positions.size(); ++k) {
       const std::size_t at = positions[k];
@@ -176,9 +191,12 @@ void check_gradients(const Configuration& c, const data::Array& dx,
       if (std::isinf(want.dx[k].value)) ++overflows;
     }
   }
-  tally.infinite += overflows;
+  differences.compare_counts("channels before the first infinite dgamma",
+                             refused([&] { result.check_dgamma(); }, c), dgamma_beyond);
+  differences.compare_counts("channels before the first infinite dbeta",
+                             refused([&] { result.check_dbeta(); }, c), dbeta_beyond);
   tally.elements += dx.size();
-  count(result, overflows, differences, tally);
+  count(result.counts, overflows, differences, tally);
 }
 
 }  // namespace

@@ -24,6 +24,12 @@ Dtype any_dtype(Random& random) {
                               : any_floating(random);
 }
 
+// A power of two of values, so that the mean has few digits.
+View simple_view(Random& random) {
+  return {std::size_t{2} << random.below(3), 1 + random.below(2),
+          std::size_t{1} << random.below(3)};
+}
+
 // Mostly tiny; now and then longer than what is worked on at a time, of runs and across channels.
 View any_view(Random& random, bool training) {
   View view{1 + random.below(8), 1 + random.below(3), 1 + random.below(3)};
@@ -33,6 +39,9 @@ View any_view(Random& random, bool training) {
       break;
     case 1:
       view = {1020 + random.below(50), 1 + random.below(2), 1};
+      break;
+    case 2:  // more channels than are remembered at a time
+      view = {2 + random.below(2), 65 + random.below(20), 1};
       break;
     default:
       if (random.below(3) == 0) view = {1 + random.below(24), 1 + random.below(5), 1};
@@ -53,7 +62,8 @@ double eps_of_square(Random& random, const mpq_class& var) {
   if (!std::isfinite(rounded)) return 1e-5;
   int exponent = rounded == 0 ? random.between(-500, 500) : std::ilogb(std::sqrt(rounded));
   exponent += random.between(0, 2);
-  const mpq_class root(std::ldexp(1 + 2 * random.between(0, random.between(0, 4)), exponent));
+  const int odd_root = random.below(2) == 0 ? 1 : 1 + 2 * random.between(0, 4);
+  const mpq_class root(std::ldexp(odd_root, exponent));
   const mpq_class rest = root * root - var;
   const double eps = oracle::nearest(rest);
   return eps > 0 && std::isfinite(eps) && mpq_class(eps) == rest ? eps : 1e-5;
@@ -204,15 +214,16 @@ double any_beta(Random& random, double y, Dtype dtype) {
   }
 }
 
-void set_parameters(Random& random, Configuration& c) {
+void set_parameters(Random& random, Configuration& c, bool simple) {
   const std::size_t for_eps = random.below(c.view.channel);
   for (std::size_t i = 0; i < c.view.channel; ++i) {
     const auto x = c.x.channel(c.view, i);
     c.running_mean.push_back(finite_or(any_running_mean(random, x), 1));
     c.running_var.push_back(finite_or(any_running_var(random, x), 1));
   }
-  c.eps = any_eps(random, c.training ? oracle::statistics(c.x.channel(c.view, for_eps)).var
-                                     : mpq_class(c.running_var[for_eps]));
+  const mpq_class var = c.training ? oracle::statistics(c.x.channel(c.view, for_eps)).var
+                                   : mpq_class(c.running_var[for_eps]);
+  c.eps = simple ? eps_of_square(random, var) : any_eps(random, var);
   for (std::size_t i = 0; i < c.view.channel; ++i) {
     const auto x = c.x.channel(c.view, i);
     const auto dy = c.dy.channel(c.view, i);
@@ -272,7 +283,8 @@ Configuration make(std::uint64_t seed, std::uint64_t number) {
   Random of_seed(seed);
   Random random(of_seed.next() + number);
   const bool training = random.below(2) == 0;
-  const View view = any_view(random, training);
+  const bool simple = random.below(5) == 0;  // where ties are frequent
+  const View view = simple ? simple_view(random) : any_view(random, training);
   Configuration c{.view = view,
                   .x = data::Array(any_dtype(random), view.size()),
                   .dy = data::Array(any_dtype(random), view.size()),
@@ -281,6 +293,11 @@ Configuration make(std::uint64_t seed, std::uint64_t number) {
                   .dx_dtype = any_floating(random)};
   for (std::size_t i = 0; i < view.channel; ++i) {
     const auto positions = c.x.positions(view, i);
+    if (simple) {
+      fill_simply(random, c.x, positions);
+      fill_simply(random, c.dy, positions);
+      continue;
+    }
     fill(random, c.x, positions);
     if (random.below(5) == 0) {
       fill_with_line(random, c.x, c.dy, positions);
@@ -288,7 +305,7 @@ Configuration make(std::uint64_t seed, std::uint64_t number) {
       fill(random, c.dy, positions);
     }
   }
-  set_parameters(random, c);
+  set_parameters(random, c, simple);
   if (!training && random.below(40) == 0) spoil(random, random.below(2) == 0 ? c.x : c.dy);
   if (random.below(3) == 0) {
     if (c.x.dtype() == c.y_dtype) c.y_over = Over::x;

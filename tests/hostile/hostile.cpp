@@ -82,8 +82,13 @@ class Hunt {
 
  private:
   void work() {
+    constexpr std::uint64_t kOften = 100000;
     hostile::Tally tally;
     for (std::uint64_t i = next_++; i < count_; i = next_++) {
+      if (i > 0 && i % kOften == 0) {
+        std::fprintf(stderr, "%llu of %llu\n", static_cast<unsigned long long>(i),
+                     static_cast<unsigned long long>(count_));
+      }
       const std::uint64_t seed = options_.seeds[i % options_.seeds.size()];
       const std::uint64_t number = options_.only.value_or(i / options_.seeds.size());
       const hostile::Configuration configuration = hostile::make(seed, number);

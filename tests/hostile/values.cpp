@@ -249,6 +249,17 @@ void fill(Random& random, data::Array& array, const std::vector<std::size_t>& po
   }
 }
 
+void fill_simply(Random& random, data::Array& array, const std::vector<std::size_t>& positions) {
+  const bool in_turn = random.below(2) == 0;
+  const int unit = bn::is_floating(array.dtype()) ? random.between(-6, 6) : 0;
+  const int low = random.between(0, 3);
+  const int high = random.between(-3, 3);
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const int value = in_turn ? (i % 2 == 0 ? low : high) : random.between(-3, 3);
+    set_finite(array, positions[i], std::ldexp(value, unit));
+  }
+}
+
 void fill_with_line(Random& random, const data::Array& of, data::Array& array,
                     const std::vector<std::size_t>& positions) {
   const bool simple = random.below(2) == 0;

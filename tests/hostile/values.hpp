@@ -28,6 +28,10 @@ struct Format {
 /// Fills these positions of an array with values of one kind.
 void fill(data::Random& random, data::Array& array, const std::vector<std::size_t>& positions);
 
+/// Fills them with integers of one digit times a power of two, or with two values in turn.
+void fill_simply(data::Random& random, data::Array& array,
+                 const std::vector<std::size_t>& positions);
+
 /// Nearly a linear function of the values there, or exactly: what backward projects away.
 void fill_with_line(data::Random& random, const data::Array& of, data::Array& array,
                     const std::vector<std::size_t>& positions);
