@@ -1,3 +1,7 @@
+// GCC 12 takes copies of short strings for overlapping ones (GCC bug 105329).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wrestrict"
+#endif
 #include "bn/exact/dyadic.hpp"
 
 #include <algorithm>
@@ -79,7 +83,7 @@ Dyadic Dyadic::parse(std::string_view text) {
   const std::size_t digits = std::min(rest.find_first_not_of("0123456789abcdef"), rest.size());
   if (digits == 0 || digits > kMaxDigits || digits == rest.size() || rest[digits] != 'p')
     throw fail();
-  Integer integer(std::string("0x").append(rest.substr(0, digits)));
+  Integer integer("0x" + std::string(rest.substr(0, digits)));
   int exponent = 0;
   const char* end = rest.data() + rest.size();
   const auto [stop, status] = std::from_chars(rest.data() + digits + 1, end, exponent);
