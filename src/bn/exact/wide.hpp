@@ -21,12 +21,12 @@ struct Wide {
   [[nodiscard]] bool is_zero() const { return significand.hi == 0; }
 };
 
-/// Exactly 2^exponent, a normal double. (A call of std::ldexp takes as long as all the arithmetic.)
+/// Exactly 2^exponent, from -1022 to 1023. (A call of std::ldexp takes as long as all the arithmetic.)
 inline double power_of_two(int exponent) {
   return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52);
 }
 
-/// A normal significand brought between 1 and 2.
+/// A significand of a size between 2^-1000 and 2^1000 brought between 1 and 2.
 inline Wide normalised(DoubleDouble significand, int exponent) {
   if (significand.hi == 0) return {};
   const auto field = static_cast<int>(std::bit_cast<std::uint64_t>(significand.hi) >> 52 & 0x7ff);
@@ -37,9 +37,10 @@ inline Wide normalised(DoubleDouble significand, int exponent) {
 
 /// A double, exactly.
 inline Wide wide(double finite) {
-  constexpr int kUp = 100;  // of subnormal ones
-  const bool small = std::abs(finite) < 0x1p-900;
-  return small ? normalised({finite * 0x1p100, 0}, -kUp) : normalised({finite, 0}, 0);
+  const double size = std::abs(finite);
+  if (size < 0x1p-900) return normalised({finite * 0x1p200, 0}, -200);
+  if (size > 0x1p900) return normalised({finite * 0x1p-200, 0}, 200);
+  return normalised({finite, 0}, 0);
 }
 
 /// A dyadic number, with an error of less than 2^-104 of it.
