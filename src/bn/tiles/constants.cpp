@@ -81,6 +81,7 @@ class Narrowing {
 };
 
 double single_error(double value) { return std::abs(value) * kSingleError; }
+double pair_error(double value) { return std::abs(value) * kPairError; }
 
 void set_one(Affine<OfChannels>& k, std::size_t c, const ExactChannel& exact, double pivot) {
   Narrowing safe(exact, pivot);
@@ -114,6 +115,7 @@ void set_one(AffinePair<OfChannels>& k, std::size_t c, const ExactChannel& exact
   const auto shift = safe.at_pivot(1, kPairError);
   k.scale[c] = safe(scale.hi);
   k.scale_lo[c] = scale.lo;
+  k.scale_error[c] = pair_error(scale.hi);
   k.shift[c] = shift.value.hi;
   k.shift_lo[c] = shift.value.lo;
   k.shift_error[c] = shift.error;
@@ -127,8 +129,10 @@ void set_one(GradientPair<OfChannels>& k, std::size_t c, const ExactChannel& exa
   const auto shift = safe.at_pivot(2, kPairError);
   k.slope[c] = safe(slope.hi);
   k.slope_lo[c] = slope.lo;
+  k.slope_error[c] = pair_error(slope.hi);
   k.scale[c] = scale.hi;
   k.scale_lo[c] = scale.lo;
+  k.scale_error[c] = pair_error(scale.hi);
   k.shift[c] = shift.value.hi;
   k.shift_lo[c] = shift.value.lo;
   k.shift_error[c] = shift.error;
