@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The same bits from GCC and Clang, every instruction set, emulated older CPUs and aarch64: each
-# builds or runs bn_digest and compares with digest.txt. Build directories are build-bits-*, or in
-# the directory that BUILD names.
+# The same bits from GCC and Clang, every instruction set, emulated older CPUs, compilers that may use
+# what this CPU or a newer one has everywhere, and aarch64: each builds or runs bn_digest and compares
+# with digest.txt. Build directories are build-bits-*, or in the directory that BUILD names.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -11,12 +11,16 @@ jobs=$(nproc)
 "$root/tests/packages.sh" clang qemu-user g++-aarch64-linux-gnu
 mkdir -p "$build"
 
+build_digest() {  # NAME COMPILER FLAGS: sets digest
+  echo "bits: $1"
+  cmake -S "$root" -B "$build/$1" -DCMAKE_BUILD_TYPE=Release -DBN_TESTS=ON \
+    -DBN_WARNINGS_AS_ERRORS=ON -DCMAKE_CXX_COMPILER="$2" -DCMAKE_CXX_FLAGS="$3" >"$build/$1.log"
+  cmake --build "$build/$1" --parallel "$jobs" --target bn_digest >>"$build/$1.log"
+  digest=$build/$1/tests/bits/bn_digest
+}
+
 for compiler in g++ clang++; do
-  echo "bits: $compiler"
-  cmake -S "$root" -B "$build/$compiler" -DCMAKE_BUILD_TYPE=Release -DBN_TESTS=ON \
-    -DCMAKE_CXX_COMPILER="$compiler" >"$build/$compiler.log"
-  cmake --build "$build/$compiler" --parallel "$jobs" --target bn_digest >>"$build/$compiler.log"
-  digest=$build/$compiler/tests/bits/bn_digest
+  build_digest "$compiler" "$compiler" ""
   for set in baseline avx2 avx512; do
     BN_INSTRUCTION_SET=$set "$here/compare.sh" "$digest"
   done
@@ -25,6 +29,11 @@ for compiler in g++ clang++; do
     "$here/compare.sh" qemu-x86_64 -cpu "$cpu" "$digest"
   done
 done
+
+build_digest g++-native g++ -march=native
+"$here/compare.sh" "$digest"
+build_digest clang++-x86-64-v3 clang++ -march=x86-64-v3
+"$here/compare.sh" qemu-x86_64 -cpu Haswell "$digest"
 
 echo "bits: aarch64"
 # Of the libraries only Boost's headers are needed; others of this machine must not be found.
