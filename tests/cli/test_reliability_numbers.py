@@ -1,7 +1,6 @@
 """Cases 47 to 55: values that are hard to compute with."""
 
 import itertools
-import json
 import math
 
 import numpy as np

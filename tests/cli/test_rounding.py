@@ -1,4 +1,4 @@
-"""Every number is the exact one rounded once, to nearest, ties to even: signs of zeros, ties, and numbers made to be nasty."""
+"""Every number is the exact one rounded once, to nearest, ties to even: zeros, ties, nasty numbers."""
 
 from fractions import Fraction
 import itertools
@@ -196,6 +196,37 @@ class RoundingTest(BnTest):
             want = [-4, -4, -4, -3, -2, -2, -2, -1, 0, 0, 0, 1, 2, 2, 2, 3, 4, 4, 4]
             self.assertEqual((self.y(x, dtype).ravel() / np.dtype(dtype).type(least)).tolist(), want)
             self.assertEqual((self.gradients(x, x, dtype)[0].ravel() / np.dtype(dtype).type(least)).tolist(), want)
+
+    def next_to_tie(self, digits, gamma, beta, var):
+        """x, mean and a tie: gamma * (x - mean) / sqrt(var + eps) + beta is 2^-106 of its larger term from it, or less."""
+        tie = Fraction(2 * int(self.random.integers(2 ** (digits - 1), 2 ** digits)) + 1, 2 ** digits)
+        term = tie - Fraction(beta)
+        square = (term / Fraction(gamma)) ** 2 * (Fraction(var) + Fraction(self.eps))
+        target = Fraction(math.isqrt(int(square * 4 ** 300)), 2 ** 300) * (1 if term > 0 else -1)
+        x = oracle.nearest(target)
+        return x, oracle.nearest(Fraction(x) - target), tie
+
+    def test_what_lies_next_to_a_tie_falls_on_its_own_side(self):
+        # Where y is the small difference of a large beta, it takes more digits to tell.
+        for (out, digits), size in itertools.product((("float16", 11), ("float32", 24), ("float64", 53)), (0, 1, 1e6, 1e15)):
+            gammas, variances = self.random.uniform(0.5, 2, (2, 500)).tolist()
+            betas = (size * self.random.normal(0, 1, 500)).tolist()
+            self.layer("test", gammas, betas, var=variances)
+            x, mean, ties = zip(*(self.next_to_tie(digits, *each) for each in zip(gammas, betas, variances)))
+            # Each of the two may be the large one.
+            for x, mean in ((x, mean), ([-m for m in mean], [-v for v in x])):
+                self.layer("test", gammas, betas, mean=list(mean), var=variances)
+                y = self.y(np.array([x]), out)
+                sides = [(Fraction(v) - tie) * 2 ** digits for v, tie in zip(y.ravel().tolist(), ties)]
+                self.assertEqual(set(sides), {1, -1}, (out, size))
+
+    def test_gradients_next_to_a_tie_fall_on_its_own_side(self):
+        # Of narrow results: as near as the last bit of dy brings them.
+        for out, digits in (("float16", 11), ("float32", 24)):
+            gammas, variances = self.random.uniform(0.5, 2, (2, 500)).tolist()
+            self.layer("test", gammas, var=variances)
+            dy = [self.next_to_tie(digits, gamma, 0.0, var)[0] for gamma, var in zip(gammas, variances)]
+            self.gradients(np.zeros((1, 500)), np.array([dy]), out)
 
     def test_a_batch_of_ties_goes_to_even_in_train_mode(self):
         # var + eps is 1, so y is gamma * x: gamma has one bit more than the result.
