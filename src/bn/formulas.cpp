@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "bn/exact/nearest.hpp"
+
 namespace bn {
 namespace {
 
@@ -24,20 +26,17 @@ Centre running_centre(double running_mean, double running_var, double eps) {
 ExactChannel exact_y(const Centre& centre, double gamma, double beta) {
   return {.offset = beta,
           .factor = gamma,
-          .slopes = {integer(centre.count), Dyadic()},
-          .constant = -centre.sum,
+          .count = centre.count,
+          .terms = {{{integer(1), centre.sum}, {}}},
           .variance = centre.variance};
 }
 
 ExactChannel exact_dx(const Centre& centre, const Dyadic& sum_dy, const Dyadic& covariance,
                       double gamma) {
-  const Dyadic m = integer(centre.count);
-  Dyadic constant = centre.sum * covariance;
-  constant -= sum_dy * centre.variance;
   return {.offset = 0,
           .factor = gamma,
-          .slopes = {-(m * covariance), m * centre.variance},
-          .constant = std::move(constant),
+          .count = centre.count,
+          .terms = {{{-covariance, centre.sum}, {centre.variance, sum_dy}}},
           .variance = centre.variance,
           .power = 3};
 }
@@ -45,8 +44,7 @@ ExactChannel exact_dx(const Centre& centre, const Dyadic& sum_dy, const Dyadic& 
 ExactChannel exact_test_dx(const Centre& centre, double gamma) {
   return {.offset = 0,
           .factor = gamma,
-          .slopes = {integer(1), Dyadic()},
-          .constant = {},
+          .terms = {{{integer(1), Dyadic()}, {}}},
           .variance = centre.variance};
 }
 

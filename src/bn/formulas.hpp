@@ -15,6 +15,7 @@
 
 #include <cstdint>
 
+#include "bn/exact/dyadic.hpp"
 #include "bn/exact/exact_channel.hpp"
 
 namespace bn {

@@ -140,8 +140,8 @@ TEST_CASE("Gradients in train mode are the exact ones rounded once, for every dt
 TEST_CASE("Gradients in train mode are the exact ones rounded once, for any data") {
   for (const Dtype x_dtype : data::kDtypes) {
     for (const Kind kind : data::kAll) {
-      for (const Kind dy_kind : {Kind::alternating, Kind::outlier_first, Kind::mixed,
-                                 Kind::denormals, Kind::whole_range, Kind::zeros}) {
+      for (const Kind dy_kind :
+           {Kind::alternating, Kind::mixed, Kind::denormals, Kind::whole_range}) {
         for (const View& view : {View{30, 2, 1}, View{2, 2, 17}}) {
           INFO(bn::name(x_dtype) << " " << data::name(kind) << ", dy " << data::name(dy_kind) << " "
                                  << support::text(view));

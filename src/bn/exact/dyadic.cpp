@@ -5,8 +5,9 @@
 #include "bn/exact/dyadic.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
-#include <cmath>
+#include <cstdint>
 #include <sstream>
 #include <stdexcept>
 
@@ -20,34 +21,67 @@ constexpr int kMaxExponent = 4400;
 }  // namespace
 
 Dyadic::Dyadic(Integer integer, int exponent) : integer_(std::move(integer)), exponent_(exponent) {
+  reduce();
+}
+
+void Dyadic::reduce() {
   if (integer_.is_zero()) {
     exponent_ = 0;
     return;
   }
-  const auto zeros =
-      boost::multiprecision::lsb(integer_.sign() < 0 ? Integer(-integer_) : integer_);
-  if (zeros != 0) {
-    // Boost shifts negative numbers towards minus infinity; exact here, as only zeros leave.
-    integer_ >>= zeros;
-    exponent_ += static_cast<int>(zeros);
+  auto* limbs = integer_.backend().limbs();
+  unsigned zeros = 0;
+  for (; *limbs == 0; ++limbs) zeros += 64;
+  zeros += static_cast<unsigned>(std::countr_zero(*limbs));
+  if (zeros == 0) return;
+  exponent_ += static_cast<int>(zeros);
+  if (integer_.backend().size() == 1) {
+    *limbs >>= zeros;
+    return;
   }
+  // Boost shifts negative numbers towards minus infinity; exact here, as only zeros leave.
+  integer_ >>= zeros;
 }
 
 Dyadic::Dyadic(double finite) {
-  int exponent = 0;
-  const double fraction = std::frexp(finite, &exponent);
-  *this = Dyadic(Integer(static_cast<std::int64_t>(std::ldexp(fraction, 53))), exponent - 53);
+  const auto bits = std::bit_cast<std::uint64_t>(finite);
+  const auto field = static_cast<int>(bits >> 52 & 0x7ff);
+  std::uint64_t significand = bits & ((std::uint64_t{1} << 52) - 1);
+  if (field != 0) significand |= std::uint64_t{1} << 52;
+  if (significand == 0) return;
+  const int zeros = std::countr_zero(significand);
+  integer_ = significand >> zeros;
+  if (bits >> 63 != 0) integer_.backend().negate();
+  exponent_ = (field == 0 ? 1 : field) - 1075 + zeros;
+}
+
+template <class Add>
+Dyadic& Dyadic::combine(const Dyadic& other, Add add) {
+  if (other.integer_.is_zero()) return *this;
+  if (exponent_ == other.exponent_ || integer_.is_zero()) {
+    exponent_ = other.exponent_;
+    add(integer_, other.integer_);
+    reduce();
+    return *this;
+  }
+  // An odd integer and an even one: the result is in lowest terms.
+  if (exponent_ > other.exponent_) {
+    integer_ <<= exponent_ - other.exponent_;
+    exponent_ = other.exponent_;
+    add(integer_, other.integer_);
+  } else {
+    add(integer_, Integer(other.integer_ << (other.exponent_ - exponent_)));
+  }
+  return *this;
 }
 
 Dyadic& Dyadic::operator+=(const Dyadic& other) {
-  if (other.integer_.is_zero()) return *this;
-  if (integer_.is_zero()) return *this = other;
-  const int low = std::min(exponent_, other.exponent_);
-  return *this = Dyadic(
-             (integer_ << (exponent_ - low)) + (other.integer_ << (other.exponent_ - low)), low);
+  return combine(other, [](Integer& a, const Integer& b) { a += b; });
 }
 
-Dyadic& Dyadic::operator-=(const Dyadic& other) { return *this += -other; }
+Dyadic& Dyadic::operator-=(const Dyadic& other) {
+  return combine(other, [](Integer& a, const Integer& b) { a -= b; });
+}
 
 Dyadic Dyadic::operator-() const {
   Dyadic negated = *this;

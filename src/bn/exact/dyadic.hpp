@@ -39,6 +39,10 @@ class Dyadic {
   [[nodiscard]] static Dyadic parse(std::string_view text);
 
  private:
+  template <class Add>
+  Dyadic& combine(const Dyadic& other, Add add);
+  void reduce();
+
   Integer integer_;
   int exponent_ = 0;
 };

@@ -9,9 +9,14 @@ Dyadic ExactChannel::radicand() const {
 }
 
 Dyadic ExactChannel::numerator(std::span<const Dyadic> operands) const {
-  Dyadic sum = constant;
-  for (std::size_t k = 0; k < operands.size(); ++k) sum += slopes[k] * operands[k];
-  return Dyadic(factor) * sum;
+  const Dyadic m(Integer(count), 0);
+  Dyadic total;
+  for (std::size_t k = 0; k < operands.size(); ++k) {
+    Dyadic centred = m * operands[k];
+    centred -= terms[k].sum;
+    total += terms[k].weight * centred;
+  }
+  return Dyadic(factor) * total;
 }
 
 }  // namespace bn

@@ -32,15 +32,16 @@ BN_INLINE D read(const Real* p) {
   }
 }
 
-// What an operand adds to the bound of the error because products with it may underflow: products
-// lose less than 2^-1071 there, and nothing at all where the operand is 0. Operands that were
-// floats are never so small; see safe() in bn/tiles/constants.cpp.
+// The bound of an error, and what operands of this size add to it because products with them may
+// underflow: these lose less than 2^-1071 then, and nothing at all where the operands are 0.
+// Operands that were floats are never so small beside constants that are safe; see
+// bn/tiles/constants.cpp.
 template <class In, class D>
-BN_INLINE D underflow(D operand_magnitude) {
+BN_INLINE D with_underflow(D error, D size) {
   if constexpr (sizeof(In) == sizeof(float)) {
-    return D{};
+    return error;
   } else {
-    return smaller(operand_magnitude, at<D>(0x1p-1000, 0)) * 64;
+    return multiply_add(smaller(size, at<D>(0x1p-1000, 0)), at<D>(64, 0), error);
   }
 }
 
@@ -51,9 +52,9 @@ template <class In, class D, class Value>
 BN_INLINE Estimate<D> estimate(const Affine<Value>& k, const In* const (&in)[1], size_t i) {
   const D centred = read<D>(in[0] + i) - at<D>(k.pivot, i);
   const D size = absolute(centred);
-  return {
-      multiply_add(centred, at<D>(k.scale, i), at<D>(k.offset, i)),
-      multiply_add(size, at<D>(k.scale_error, i), at<D>(k.offset_error, i)) + underflow<In>(size)};
+  const D error = multiply_add(size, at<D>(k.scale_error, i), at<D>(k.offset_error, i));
+  return {multiply_add(centred, at<D>(k.scale, i), at<D>(k.offset, i)),
+          with_underflow<In>(error, size)};
 }
 
 // The same with two products: less than 5 u of each of them and 3 u |offset|.
@@ -64,9 +65,10 @@ BN_INLINE Estimate<D> estimate(const Gradient<Value>& k, const In* const (&in)[2
   const D size = absolute(centred);
   const D size_dy = absolute(dy);
   const D rest = multiply_add(centred, at<D>(k.slope, i), at<D>(k.offset, i));
-  const D error = multiply_add(size, at<D>(k.slope_error, i), at<D>(k.offset_error, i));
-  return {multiply_add(dy, at<D>(k.scale, i), rest),
-          multiply_add(size_dy, at<D>(k.scale_error, i), error) + underflow<In>(size + size_dy)};
+  const D error =
+      multiply_add(size_dy, at<D>(k.scale_error, i),
+                   multiply_add(size, at<D>(k.slope_error, i), at<D>(k.offset_error, i)));
+  return {multiply_add(dy, at<D>(k.scale, i), rest), with_underflow<In>(error, size + size_dy)};
 }
 
 template <class D>
@@ -100,18 +102,16 @@ BN_INLINE Pair<D> two_prod(D a, D b) {
 }
 
 // In twice the precision of double. The constants have errors of less than 2^-97, which those of
-// the operations, less than 2^-101 of the largest term, hardly add to.
-constexpr double kPairError = 0x1p-96;
-
+// the operations, less than 2^-101 of the largest term, hardly add to; the bounds are 2^-96.
 template <class In, class D, class Value>
 BN_INLINE PairEstimate<D> estimate(const AffinePair<Value>& k, const In* const (&in)[1], size_t i) {
   const D x = read<D>(in[0] + i);
+  const D size = absolute(x);
   const Pair<D> product = two_prod(x, at<D>(k.scale, i));
   const Pair<D> sum = two_sum(product.hi, at<D>(k.shift, i));
   const D rest = multiply_add(x, at<D>(k.scale_lo, i), at<D>(k.shift_lo, i));
-  return {sum.hi, sum.lo + (product.lo + rest),
-          multiply_add(absolute(product.hi), at<D>(kPairError, i), at<D>(k.shift_error, i)) +
-              underflow<In>(absolute(x))};
+  const D error = multiply_add(size, at<D>(k.scale_error, i), at<D>(k.shift_error, i));
+  return {sum.hi, sum.lo + (product.lo + rest), with_underflow<In>(error, size)};
 }
 
 template <class In, class D, class Value>
@@ -119,16 +119,19 @@ BN_INLINE PairEstimate<D> estimate(const GradientPair<Value>& k, const In* const
                                    size_t i) {
   const D x = read<D>(in[0] + i);
   const D dy = read<D>(in[1] + i);
+  const D size = absolute(x);
+  const D size_dy = absolute(dy);
   const Pair<D> a = two_prod(x, at<D>(k.slope, i));
   const Pair<D> b = two_prod(dy, at<D>(k.scale, i));
   const Pair<D> products = two_sum(a.hi, b.hi);
   const Pair<D> sum = two_sum(products.hi, at<D>(k.shift, i));
   const D rest = multiply_add(dy, at<D>(k.scale_lo, i),
                               multiply_add(x, at<D>(k.slope_lo, i), at<D>(k.shift_lo, i)));
-  return {
-      sum.hi, (products.lo + sum.lo) + ((a.lo + b.lo) + rest),
-      multiply_add(absolute(a.hi) + absolute(b.hi), at<D>(kPairError, i), at<D>(k.shift_error, i)) +
-          underflow<In>(absolute(x) + absolute(dy))};
+  const D error =
+      multiply_add(size_dy, at<D>(k.scale_error, i),
+                   multiply_add(size, at<D>(k.slope_error, i), at<D>(k.shift_error, i)));
+  return {sum.hi, (products.lo + sum.lo) + ((a.lo + b.lo) + rest),
+          with_underflow<In>(error, size + size_dy)};
 }
 
 template <Store kStore, class Constants, class In, class Out>

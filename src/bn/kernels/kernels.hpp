@@ -128,6 +128,7 @@ struct AffinePair {
   static constexpr std::size_t operands = 1;
   Value scale;
   Value scale_lo;
+  Value scale_error;
   Value shift;
   Value shift_lo;
   Value shift_error;
@@ -139,8 +140,10 @@ struct GradientPair {
   static constexpr std::size_t operands = 2;
   Value slope;
   Value slope_lo;
+  Value slope_error;
   Value scale;
   Value scale_lo;
+  Value scale_error;
   Value shift;
   Value shift_lo;
   Value shift_error;
@@ -158,12 +161,12 @@ auto transform(const Gradient<Value>& k, F f) -> Gradient<decltype(f(k.pivot))> 
 }
 template <class Value, class F>
 auto transform(const AffinePair<Value>& k, F f) -> AffinePair<decltype(f(k.scale))> {
-  return {f(k.scale), f(k.scale_lo), f(k.shift), f(k.shift_lo), f(k.shift_error)};
+  return {f(k.scale), f(k.scale_lo), f(k.scale_error), f(k.shift), f(k.shift_lo), f(k.shift_error)};
 }
 template <class Value, class F>
 auto transform(const GradientPair<Value>& k, F f) -> GradientPair<decltype(f(k.scale))> {
-  return {f(k.slope), f(k.slope_lo), f(k.scale),      f(k.scale_lo),
-          f(k.shift), f(k.shift_lo), f(k.shift_error)};
+  return {f(k.slope),       f(k.slope_lo), f(k.slope_error), f(k.scale),      f(k.scale_lo),
+          f(k.scale_error), f(k.shift),    f(k.shift_lo),    f(k.shift_error)};
 }
 
 /// Shorter runs have no room for vectors along them: their elements are taken as columns.

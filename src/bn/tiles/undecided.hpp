@@ -9,6 +9,7 @@
 
 #include "bn/arrays/dtype.hpp"
 #include "bn/exact/exact_channel.hpp"
+#include "bn/exact/nearest.hpp"
 #include "bn/tiles/counts.hpp"
 
 namespace bn {

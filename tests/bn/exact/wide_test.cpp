@@ -46,7 +46,8 @@ TEST_CASE("Exact numbers of any size are known to a part in 2^104") {
             abs(support::exact(value)) * mpq_class(0x1p-104));
   }
   REQUIRE(bn::wide(Dyadic()).is_zero());
-  for (const double value : {5e-324, -1.7e308, 0.1, 0.0}) {
+  for (const double value :
+       {5e-324, -1e-310, -1.7e308, 0x1p1023, 0x1p900, 0x1p-900, 0x1p-1022, 0.1, 0.0}) {
     REQUIRE(exact(bn::wide(value)) == mpq_class(value));
   }
 }

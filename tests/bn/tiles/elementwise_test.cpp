@@ -22,8 +22,7 @@ class LessChannel : public bn::ExactChannels {
   [[nodiscard]] bn::ExactChannel exact(std::size_t c) const override {
     return {.offset = 0,
             .factor = factor_,
-            .slopes = {bn::Dyadic(1.0), bn::Dyadic()},
-            .constant = -bn::Dyadic(static_cast<double>(c)),
+            .terms = {{{bn::Dyadic(1.0), bn::Dyadic(static_cast<double>(c))}, {}}},
             .variance = bn::Dyadic(1.0)};
   }
   bn::Counts operator()(const View& view, const data::Array& x, data::Array& y) const {
