@@ -27,7 +27,15 @@ class CommandTest(BnTest):
                 "--dbeta", "dbeta.npy", *arguments, **more)
         return [self.read(n) for n in ("dx.npy", "dgamma.npy", "dbeta.npy")]
 
-    def assert_y(self, y, bound=4, x=None, axis=1, eps=1e-5, mode="train"):
+    def assert_y(self, y, x=None, axis=1, eps=1e-5, mode="train"):
+        """Every y is the exact one rounded once."""
         running = (STATE["running_mean"], STATE["running_var"]) if mode == "test" else ()
-        terms = oracle.forward(self.x if x is None else x, axis, STATE["gamma"], STATE["beta"], eps, *running)
-        self.assertLessEqual(terms.worst(y), bound)
+        x = self.x if x is None else x
+        self.assert_bits(y, oracle.forward(x, axis, STATE["gamma"], STATE["beta"], eps, *running, dtype=y.dtype.name))
+
+    def assert_gradients(self, mode="train"):
+        """What backward() wrote is exact and rounded once."""
+        running = (STATE["running_mean"], STATE["running_var"]) if mode == "test" else ()
+        want = oracle.backward(self.x, self.dy, 1, STATE["gamma"], 1e-5, *running)
+        for name in ("dx", "dgamma", "dbeta"):
+            self.assert_bits(self.load(name + ".npy"), getattr(want, name), name)

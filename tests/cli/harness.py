@@ -204,6 +204,19 @@ class BnTest(unittest.TestCase):
         run = self.bn(*arguments, **more)
         return self.check_failure(run, code, before, mentions, arguments)
 
+    # ---- arrays ------------------------------------------------------------------------------
+
+    def assert_bits(self, got, want, what=None):
+        """Equal in dtype, shape and every bit; but a NaN is a NaN, whichever."""
+        self.assertEqual((got.dtype.name, got.shape), (want.dtype.name, want.shape), what)
+        bits = "u%d" % want.dtype.itemsize
+        same = np.ascontiguousarray(got).view(bits) == np.ascontiguousarray(want).view(bits)
+        different = np.argwhere(~(same | (np.isnan(got) & np.isnan(want))))
+        if len(different):
+            at = tuple(different[0].tolist())
+            self.fail("%d of %d differ, at %s: %s instead of %s (%s)" % (
+                len(different), want.size, at, float(got[at]).hex(), float(want[at]).hex(), what))
+
     # ---- surroundings ------------------------------------------------------------------------
 
     def skip(self, reason):

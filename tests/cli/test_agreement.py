@@ -1,7 +1,6 @@
 """forward and backward against PyTorch, the textbook NumPy code, and exact arithmetic."""
 
 import itertools
-import json
 import os
 
 import numpy as np
@@ -11,8 +10,6 @@ from harness import BnTest, GOLDENS, main
 
 FLOATS = ["float16", "float32", "float64"]
 INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
-# The stated error, in units of the last place of the largest term.
-BOUND = {"float16": 0.5001, "float32": 0.5001, "float64": 4}
 # name: shape and channel axis
 LAYOUTS = {"2d": ((9, 4), 1), "3d": ((3, 4, 5), 1), "nchw": ((2, 3, 4, 3), 1),
            "nhwc": ((2, 4, 3, 3), -1), "5d": ((2, 3, 2, 2, 3), 1), "channel first": ((3, 4, 5), 0)}
@@ -37,38 +34,35 @@ class AgreementTest(BnTest):
                                                      order=order)
 
     def assert_within(self, got, want, largest, relative, what):
-        """Element by element: |got - want| <= relative * largest."""
+        """Element by element: |got - want| <= relative * largest. For what others compute, with their errors."""
         error = np.abs(got.astype(np.float64) - want)
         scale = np.asarray(largest, dtype=np.float64)
         self.assertTrue((error <= relative * scale).all(), (what, error.max()))
 
-    def check_forward(self, x, axis, mode, parameters, what, arguments=(), eps=1e-5):
+    def check_forward(self, x, axis, mode, parameters, what, dtype=None, eps=1e-5):
+        """y has every bit of the exact one rounded once. dtype: that of --dtype."""
         self.state(mode=mode, axis=axis, eps=eps, **parameters)
         self.save("x.npy", x)
-        self.ok("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--no-update", *arguments)
+        self.ok("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--no-update",
+                *(("--dtype", dtype) if dtype else ()))
         y = self.load("y.npy")
-        self.assertEqual(y.shape, x.shape)
         running = (parameters["running_mean"], parameters["running_var"]) if mode == "test" else ()
-        terms = oracle.forward(x, axis, parameters["gamma"], parameters["beta"], eps, *running)
-        self.assertLessEqual(terms.worst(y), BOUND[y.dtype.name], what)
+        self.assert_bits(y, oracle.forward(x, axis, parameters["gamma"], parameters["beta"], eps, *running, dtype=dtype),
+                         what)
         return y
 
-    def check_backward(self, x, dy, axis, mode, parameters, what, arguments=(), eps=1e-5):
+    def check_backward(self, x, dy, axis, mode, parameters, what, dtype=None, eps=1e-5):
+        """dx, dgamma and dbeta have every bit of the exact ones rounded once."""
         self.state(mode=mode, axis=axis, eps=eps, **parameters)
         self.save("x.npy", x)
         self.save("dy.npy", dy)
         self.ok("backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy",
-                "--dgamma", "dgamma.npy", "--dbeta", "dbeta.npy", *arguments)
+                "--dgamma", "dgamma.npy", "--dbeta", "dbeta.npy", *(("--dtype", dtype) if dtype else ()))
         running = (parameters["running_mean"], parameters["running_var"]) if mode == "test" else ()
-        want = oracle.backward(x, dy, axis, parameters["gamma"], eps, *running)
-        dx, dgamma, dbeta = (self.load(n + ".npy") for n in ("dx", "dgamma", "dbeta"))
-        self.assertEqual(dx.shape, dy.shape)
-        self.assertLessEqual(want.dx.worst(dx), BOUND[dx.dtype.name], what)
-        narrow = dgamma.dtype.name != "float64"
-        self.assertLessEqual(want.dgamma.worst(dgamma), 0.5001 if narrow else 1, what)
-        self.assertEqual(dbeta.astype(float).tolist(),
-                         np.array([float(v) for v in want.dbeta]).astype(dbeta.dtype).tolist(), what)
-        return dx
+        want = oracle.backward(x, dy, axis, parameters["gamma"], eps, *running, dtype=dtype)
+        for name in ("dx", "dgamma", "dbeta"):
+            self.assert_bits(self.load(name + ".npy"), getattr(want, name), (name, what))
+        return self.load("dx.npy")
 
 
 class PyTorchTest(AgreementTest):
@@ -95,20 +89,29 @@ class PyTorchTest(AgreementTest):
         return results
 
     def largest_terms(self, golden):
-        """The largest term of every result, by exact arithmetic; of a sum: its largest summand."""
+        """The largest term of every result, which PyTorch's errors are in proportion to; of a sum: its largest summand."""
         terms = {}
-        x, dy = golden["x"], golden["dy"]
+        golden = {key: golden[key].astype(float) for key in ("x", "dy", "gamma", "beta", "running_mean", "running_var")}
+        x, dy = (np.moveaxis(golden[key], 1, -1) for key in ("x", "dy"))
+        rows = tuple(range(x.ndim - 1))
         for mode in ("train", "test"):
-            running = (golden["running_mean"], golden["running_var"]) if mode == "test" else ()
-            wide = [a.astype(float).tolist() for a in (golden["gamma"], golden["beta"], *running)]
-            terms["y_" + mode] = oracle.forward(x, 1, wide[0], wide[1], 1e-5, *wide[2:]).largest
-            terms["dx_" + mode] = oracle.backward(x, dy, 1, wide[0], 1e-5, *wide[2:]).dx.largest
-            columns, up = oracle.columns(x, 1), oracle.columns(dy, 1)
-            mean, var = running if running else (columns.mean(axis=0), columns.var(axis=0))
-            x_hat = (columns - mean) / np.sqrt(var + 1e-5)
-            terms["dgamma_" + mode] = np.abs(up * x_hat).max(axis=0)
-            terms["dbeta_" + mode] = np.abs(up).max(axis=0)
-        return {key: value.astype(float) for key, value in terms.items()}
+            mean, var = ((golden["running_mean"], golden["running_var"]) if mode == "test"
+                         else (x.mean(axis=rows), x.var(axis=rows)))
+            inv_std = 1 / np.sqrt(var + 1e-5)
+            x_hat, gamma, beta = (x - mean) * inv_std, golden["gamma"], golden["beta"] + 0 * x
+            terms["y_" + mode] = self.largest(gamma * x_hat, beta, gamma * x_hat + beta)
+            slopes = [gamma * inv_std * dy]
+            if mode == "train":
+                slopes += [gamma * inv_std * dy.mean(axis=rows) + 0 * x,
+                           gamma * inv_std * x_hat * (dy * x_hat).mean(axis=rows)]
+                slopes += [slopes[0] - slopes[1] - slopes[2]]
+            terms["dx_" + mode] = self.largest(*slopes)
+            terms["dgamma_" + mode] = np.abs(dy * x_hat).max(axis=rows)
+            terms["dbeta_" + mode] = np.abs(dy).max(axis=rows)
+        return terms
+
+    def largest(self, *terms):
+        return np.moveaxis(np.abs(terms).max(axis=0), -1, 1)
 
     def results(self, dtype):
         """Of every result: the golden's name, the result's, what bn computes, the golden, the largest term."""
@@ -136,6 +139,7 @@ class PyTorchTest(AgreementTest):
                 wide = golden[key + "_64"]
                 ours = (np.abs(got.astype(float) - wide) / ulp).max()
                 theirs = (np.abs(golden[key].astype(float) - wide) / ulp).max()
+                # Nothing in float32 is nearer than rounding gets, and the float64 ones have errors, too.
                 self.assertLessEqual(ours, max(theirs, 0.5001))
 
 
@@ -179,12 +183,12 @@ class TextbookTest(AgreementTest):
 
 
 class ExactTest(AgreementTest):
-    def test_forward_keeps_its_bound_for_every_dtype_order_and_layout_in_both_modes(self):
+    def test_y_is_rounded_once_for_every_dtype_order_and_layout_in_both_modes(self):
         for (layout, (shape, axis)), dtype in itertools.product(LAYOUTS.items(), FLOATS + INTEGERS):
             order, byte_order = self.random.choice(["C", "F"]), self.random.choice(["<", ">"])
             self.forward_in_both_modes(layout, shape, axis, dtype, order, byte_order)
 
-    def test_forward_keeps_its_bound_for_every_memory_and_byte_order_of_the_floats(self):
+    def test_y_is_rounded_once_for_every_memory_and_byte_order_of_the_floats(self):
         for dtype, order, byte_order in itertools.product(FLOATS, "CF", "<>"):
             self.forward_in_both_modes("nchw", *LAYOUTS["nchw"], dtype, order, byte_order)
 
@@ -197,7 +201,7 @@ class ExactTest(AgreementTest):
                 y = self.check_forward(x, axis, mode, parameters, what)
                 self.assertEqual(y.dtype.name, dtype if dtype in FLOATS else "float64")
 
-    def test_backward_keeps_its_bound_for_every_dtype_order_and_layout_in_both_modes(self):
+    def test_gradients_are_rounded_once_for_every_dtype_order_and_layout_in_both_modes(self):
         for (layout, (shape, axis)), dtype in itertools.product(LAYOUTS.items(), FLOATS + INTEGERS):
             parameters = self.parameters(shape[axis])
             x = self.values(shape, dtype, self.random.choice(["C", "F"]), self.random.choice(["<", ">"]))
@@ -210,23 +214,25 @@ class ExactTest(AgreementTest):
                     dx = self.check_backward(x, dy, axis, mode, parameters, what)
                     self.assertEqual(dx.dtype.name, dy_dtype)
 
-    def test_x_and_dy_of_different_dtypes_go_together(self):
-        for dtype, other in itertools.product(["float32", "int16"], FLOATS):
-            what = (dtype, other)
-            with self.subTest(what=what):
-                self.check_backward(self.values((6, 3, 5), dtype), self.values((6, 3, 5), other), 1, "train",
-                                    self.parameters(3), what)
-
-    def test_every_output_dtype_keeps_its_bound(self):
-        for dtype, out, mode in itertools.product(FLOATS, FLOATS, ("train", "test")):
+    def test_y_of_every_dtype_from_x_of_every_dtype_is_rounded_once(self):
+        for dtype, out, mode in itertools.product(FLOATS + INTEGERS, FLOATS, ("train", "test")):
             what = (dtype, out, mode)
             with self.subTest(what=what):
-                x, dy = self.values((4, 3, 5), dtype), self.values((4, 3, 5), dtype)
-                y = self.check_forward(x, 1, mode, self.parameters(3), what, ("--dtype", out))
-                dx = self.check_backward(x, dy, 1, mode, self.parameters(3), what, ("--dtype", out))
-                self.assertEqual((y.dtype.name, dx.dtype.name), (out, out))
+                y = self.check_forward(self.values((4, 3, 5), dtype), 1, mode, self.parameters(3), what, out)
+                self.assertEqual(y.dtype.name, out)
 
-    def test_lengths_around_every_vector_width_keep_the_bound(self):
+    def test_gradients_of_x_and_dy_of_any_two_dtypes_are_rounded_once(self):
+        """Into the dtype of dx that follows from dy, and into each dtype in both modes by turns."""
+        outs = itertools.cycle(itertools.product(FLOATS, ("train", "test")))
+        for dtype, other in itertools.product(FLOATS + INTEGERS, repeat=2):
+            x, dy = self.values((6, 3, 5), dtype), self.values((6, 3, 5), other)
+            for out, mode in ((None, "train"), next(outs)):
+                what = (dtype, other, out, mode)
+                with self.subTest(what=what):
+                    dx = self.check_backward(x, dy, 1, mode, self.parameters(3), what, out)
+                    self.assertEqual(dx.dtype.name, out or (other if other in FLOATS else "float64"))
+
+    def test_results_of_lengths_around_every_vector_width_are_rounded_once(self):
         for m in (2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65):
             for shape, axis in (((m, 3), 1), ((1, 3, m), 1), ((m, 17), 1)):
                 with self.subTest(shape=shape):
@@ -235,14 +241,14 @@ class ExactTest(AgreementTest):
                     self.check_forward(x, axis, "train", parameters, shape)
                     self.check_backward(x, self.values(shape, "float32"), axis, "train", parameters, shape)
 
-    def test_the_bound_holds_for_every_eps_and_for_large_and_small_values(self):
+    def test_every_eps_and_large_and_small_values_are_rounded_once(self):
         for eps, scale in itertools.product((1e-12, 1e-3, 10.0), (1e-30, 1.0, 1e30)):
             with self.subTest(eps=eps, scale=scale):
                 x = (self.values((7, 2, 3), "float64") * scale).astype("float32")
                 self.check_forward(x, 1, "train", self.parameters(2), (eps, scale), eps=eps)
                 self.check_forward(x.astype("float64"), 1, "train", self.parameters(2), (eps, scale), eps=eps)
 
-    def test_the_large_samples_between_chunks_keep_the_bound(self):
+    def test_large_samples_between_chunks_are_rounded_once(self):
         x = self.values((3, 2, 3001), "float32")
         self.check_forward(x, 1, "train", self.parameters(2), "runs")
         self.check_forward(np.ascontiguousarray(x.reshape(2, 9003).T), 1, "train", self.parameters(2), "rows")
@@ -317,7 +323,6 @@ class NumPyFilesTest(AgreementTest):
         root = os.path.join(GOLDENS, "npy")
         values = np.arange(1, 25).reshape(2, 3, 4)
         self.state(mode="train", axis=1)
-        terms = oracle.forward(values, 1, [1.0] * 3, [0.0] * 3, 1e-5)
         for name in sorted(os.listdir(root)):
             with self.subTest(file=name):
                 x = np.load(os.path.join(root, name))
@@ -325,7 +330,7 @@ class NumPyFilesTest(AgreementTest):
                 self.ok("forward", os.path.join(root, name), "--state", "state.json", "-o", "y.npy",
                         "--no-update")
                 y = self.load("y.npy")
-                self.assertLessEqual(terms.worst(y), BOUND[y.dtype.name])
+                self.assert_bits(y, oracle.forward(values, 1, [1.0] * 3, [0.0] * 3, 1e-5, dtype=y.dtype.name))
                 self.assertEqual(y.flags.f_contiguous, x.flags.f_contiguous)
 
 

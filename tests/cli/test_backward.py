@@ -97,10 +97,9 @@ class BackwardTest(CommandTest):
                 self.assertEqual(self.read(name), saved(self.load(name)))
 
     def test_x_and_dy_in_different_memory_orders_give_the_same_gradients(self):
-        want = oracle.backward(self.x, self.dy, 1, STATE["gamma"], 1e-5)
         self.backward("--state", "state.json")
+        self.assert_gradients()
         dx, dgamma, dbeta = (self.load(n) for n in ("dx.npy", "dgamma.npy", "dbeta.npy"))
-        self.assertLessEqual(want.dx.worst(dx), 4)
         for x_order, dy_order in ("CF", "FC", "FF"):
             for source in ("--state", "--cache"):
                 with self.subTest(x=x_order, dy=dy_order, source=source):

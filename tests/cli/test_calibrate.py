@@ -47,16 +47,15 @@ class CalibrateTest(BnTest):
             self.silent("calibrate", "--state", "state.json", *inputs)
             self.check(self.pooled.rounded("mean"), self.pooled.rounded("var"))
 
-    def test_the_average_of_batches_is_the_textbook_rule(self):
+    def test_the_average_of_batches_is_the_exact_one_of_their_statistics_rounded_once(self):
         each = [oracle.Statistics(b, 1) for b in self.batches]
         for estimator, name in (("biased", "var"), ("unbiased", "var_unbiased")):
             self.state(**dict(self.STATE, running_var_estimator=estimator))
             self.silent("calibrate", "--state", "state.json", "--average-batches", *self.files)
             after = self.json("state.json")
             for key, attribute in (("running_mean", "mean"), ("running_var", name)):
-                want = [sum(getattr(e, attribute)[c] for e in each) / 3 for c in range(3)]
-                for got, value in zip(after[key], want):
-                    self.assertLessEqual(abs(Fraction(got) - value), abs(value) * Fraction(1, 2 ** 51))
+                batches = zip(*(e.rounded(attribute) for e in each))
+                self.assertEqual(after[key], [oracle.nearest(sum(map(Fraction, values)) / 3) for values in batches])
 
     def test_each_file_is_a_batch_also_when_it_comes_as_a_part(self):
         self.state(**self.STATE)

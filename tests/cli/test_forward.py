@@ -72,10 +72,10 @@ class ForwardTest(CommandTest):
             self.assert_y(np.moveaxis(self.forward("--axis", axis), 2, 1))
 
     def test_dtype_names_the_output(self):
-        for name, bound in (("float16", 0.5001), ("float32", 0.5001), ("float64", 4)):
+        for name in ("float16", "float32", "float64"):
             y = self.forward("--dtype", name)
             self.assertEqual(y.dtype, np.dtype(name))
-            self.assert_y(y, bound)
+            self.assert_y(y)
 
     def test_state_out_takes_the_update_and_leaves_the_state_as_it_was(self):
         before = self.snapshot()
@@ -137,8 +137,7 @@ class ForwardTest(CommandTest):
     def test_absent_keys_have_their_defaults(self):
         self.state(mode="train")
         self.silent("forward", "x.npy", "--state", "state.json", "-o", "y.npy")
-        terms = oracle.forward(self.x, 1, [1.0] * 3, [0.0] * 3, 1e-5)
-        self.assertLessEqual(terms.worst(self.load("y.npy")), 4)
+        self.assert_bits(self.load("y.npy"), oracle.forward(self.x, 1, [1.0] * 3, [0.0] * 3, 1e-5))
         batch, after = oracle.Statistics(self.x, 1), self.json("state.json")
         self.assertEqual(after["running_mean"],
                          oracle.updated([0.0] * 3, batch.rounded("mean"), 0.9, "running", 1))
