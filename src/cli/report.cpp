@@ -59,6 +59,13 @@ void Report::warn_of_overflows(std::size_t overflows, const std::string& array,
        std::string(name(dtype)) + " and became infinite");
 }
 
+void Report::note_undecided(const Counts& counts) {
+  const std::size_t undecided = counts.closer + counts.exact;
+  if (undecided == 0) return;
+  note(std::to_string(undecided) + (undecided == 1 ? " result" : " results") +
+       " took a closer look, " + std::to_string(counts.exact) + " of them in exact integers");
+}
+
 void Report::note(const std::string& message) {
   // A stream may have millions of arrays.
   if (options_.verbose) notes_.push_back(message);

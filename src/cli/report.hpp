@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bn/passes/execution.hpp"
+#include "bn/tiles/counts.hpp"
 #include "cli/run_options.hpp"
 #include "io/arrays/reader.hpp"
 
@@ -32,6 +33,9 @@ class Report {
   /// Of results that became infinite in a file's dtype; `array` is what it holds: "y".
   void warn_of_overflows(std::size_t overflows, const std::string& array, const std::string& file,
                          Dtype dtype);
+  /// For --verbose: how many results double arithmetic, or twice its precision for float64, has not
+  /// decided. They take longer.
+  void note_undecided(const Counts& counts);
 
   /// For --verbose.
   void note(const std::string& message);

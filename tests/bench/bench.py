@@ -9,6 +9,7 @@ import dataclasses
 import importlib.util
 import math
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -182,6 +183,27 @@ def bench_nchw(bench):
         bench_backward(bench, nchw, size)
 
 
+def print_undecided(bench):
+    """How many results of ordinary data take longer than others."""
+    print_header("of a million results, not certain at first", "decided with about 100 bits", "in exact integers")
+    for dtype in ELEMENT_BYTES:
+        with layer(bench, NCHW, dtype) as made:
+            make_array(made.dy, bench.shape(NCHW), dtype, seed=2)
+            made.make_cache()
+            million = math.prod(bench.shape(NCHW)) / 1e6
+            for name, command in (("y", made.forward("train")), ("dx", made.backward())):
+                closer, exact = undecided(command)
+                print_row(f"{name}, {dtype}", f"{closer / million:.2f}", f"{exact / million:.2f}")
+
+
+def undecided(command):
+    """What --verbose says of them; nothing where there are none."""
+    said = subprocess.run([*command.arguments, "--verbose"], stderr=subprocess.PIPE, text=True, check=True).stderr
+    found = re.search(r"(\d+) results? took a closer look, (\d+) of them", said)
+    together, exact = map(int, found.groups()) if found else (0, 0)
+    return together - exact, exact
+
+
 def few_rounds(bench):
     """For sides that take seconds."""
     return Effort(min(bench.effort.rounds, 3), 0)
@@ -327,6 +349,7 @@ def main():
         print()
         print("\n".join(machine.description(cores, directory)), flush=True)
         bench_files(bench)
+        print_undecided(bench)
         bench_memory(bench)
         print_torch(bench)
 

@@ -75,6 +75,22 @@ std::optional<bool> shows_progress(const RunOptions& options) {
 
 }  // namespace
 
+TEST_CASE("Verbose says how many results took longer, if any did") {
+  const auto said_of = [](const Counts& counts) {
+    return stderr_of([&] {
+      const RunOptions options = verbose();
+      Report report(options);
+      report.note_undecided(counts);
+      report.finish(0);
+    });
+  };
+  CHECK(said_of({.overflows = 5}).find("look") == std::string::npos);
+  CHECK(said_of({.closer = 1})
+            .starts_with("bn: 1 result took a closer look, 0 of them in exact integers\n"));
+  CHECK(said_of({.closer = 20, .exact = 3})
+            .starts_with("bn: 23 results took a closer look, 3 of them in exact integers\n"));
+}
+
 TEST_CASE("A number is shown with as many digits as it needs") {
   CHECK(text(1e-5) == "1e-05");
   CHECK(text(0.1) == "0.1");

@@ -233,6 +233,7 @@ void backward(const BackwardRequest& request, io::ArrayReader& x, io::ArrayReade
 
   report_on(pass, x, dy, request, report);
   if (dx) report.warn_of_overflows(result.counts.overflows, "dx", dx_file->name(), header.dtype);
+  report.note_undecided(result.counts);
   report.finish(dx ? header.data_bytes() : 0);
 }
 

@@ -215,6 +215,7 @@ void forward(const ForwardRequest& request, const io::State& state, io::ArrayRea
   report.warn_of_overflows(result.counts.overflows, "y", y_file.name(), header.dtype);
   report.note_input(x, layer.axis);
   note_layer(layer, report);
+  report.note_undecided(result.counts);
   report.finish(header.data_bytes());
 }
 
