@@ -28,7 +28,7 @@ void offer_overflow(std::optional<std::size_t>& first, std::size_t channel, doub
 }
 
 // All gradients in train mode; dx only where there is room for it.
-class TrainGradients : public Reduction, public Formula, public ExactChannels {
+class TrainGradients final : public Reduction, public Formula, public ExactChannels {
  public:
   TrainGradients(std::size_t channels, const Sums* batch, std::span<const double> gamma, double eps,
                  const Sink* dx, BackwardResult& result)
@@ -56,12 +56,16 @@ class TrainGradients : public Reduction, public Formula, public ExactChannels {
   void finish(std::size_t c, ChannelTotals&& totals, std::uint64_t count) override {
     const Dyadic& sum_x = batch_ != nullptr ? batch_->sum[c] : totals.sum_x;
     const Dyadic& sum_x_squares = batch_ != nullptr ? batch_->sum_squares[c] : totals.sum_x_squares;
-    const Centre centre = batch_centre(sum_x, deviation(sum_x, sum_x_squares, count), count, eps_);
+    const Dyadic squares = deviation(sum_x, sum_x_squares, count);
+    if (squares.integer().sign() < 0) {
+      throw std::invalid_argument("batch has sums that no values have: their variance is negative");
+    }
+    Centre centre = batch_centre(sum_x, squares, count, eps_);
     Dyadic with_x = covariance(centre, totals.sum_dy, totals.sum_dy_x);
     result_.dbeta[c] = quotient(totals.sum_dy, 1);
     result_.dgamma[c] = dgamma(centre, with_x);
     if (!with_dx_) return;
-    moments_[c] = {centre, std::move(totals.sum_dy), std::move(with_x)};
+    moments_[c] = {std::move(centre), std::move(totals.sum_dy), std::move(with_x)};
     constants_.set(c, exact(c), quotient(sum_x, count));
   }
 
@@ -101,7 +105,7 @@ class TrainGradients : public Reduction, public Formula, public ExactChannels {
 };
 
 // All gradients in test mode.
-class TestGradients : public Reduction, public Formula, public ExactChannels {
+class TestGradients final : public Reduction, public Formula, public ExactChannels {
  public:
   TestGradients(std::span<const double> running_mean, std::span<const double> running_var,
                 std::span<const double> gamma, double eps, const Sink* dx, BackwardResult& result)

@@ -26,7 +26,7 @@ class Normalise : public Formula, public ExactChannels {
   ChannelConstants constants_;
 };
 
-class NormaliseByRunning : public Normalise {
+class NormaliseByRunning final : public Normalise {
  public:
   NormaliseByRunning(std::span<const double> running_mean, std::span<const double> running_var,
                      const Parameters& parameters, Dtype y)
@@ -51,7 +51,7 @@ class NormaliseByRunning : public Normalise {
 };
 
 // The batch's own statistics normalise it.
-class NormaliseByBatch : public Normalise, public Reduction {
+class NormaliseByBatch final : public Normalise, public Reduction {
  public:
   NormaliseByBatch(std::size_t channels, const Parameters& parameters, Dtype y,
                    const AcceptStatistics& accept, ForwardResult& result)

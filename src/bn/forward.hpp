@@ -46,8 +46,8 @@ using AcceptStatistics = std::function<void(const Statistics&)>;
 ///
 /// m = 0: nothing to do. Throws NonFiniteError and SingleValueError (m = 1); y is then unspecified.
 /// A variance beyond the range of double is infinite in `statistics`; y needs none. Throws
-/// std::invalid_argument for parameters of another shape and for an eps that is not positive and
-/// finite.
+/// std::invalid_argument for parameters of another shape or not finite and for an eps that is not
+/// positive and finite.
 ForwardResult forward_train(const View& view, Source& x, const Parameters& parameters, Sink& y,
                             const Execution& execution = {}, Checksum checksum = Checksum::none,
                             const AcceptStatistics& accept = {});

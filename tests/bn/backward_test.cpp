@@ -667,3 +667,29 @@ TEST_CASE("Dx may be left out") {
   REQUIRE(support::same_bits(result.dgamma, with.result.dgamma));
   REQUIRE(support::same_bits(result.dbeta, with.result.dbeta));
 }
+
+TEST_CASE("Gradients that are 0 because gamma or dy is are no hard work") {
+  for (const View& view : {View{2000, 5, 1}, View{10, 10, 100}}) {
+    for (const Dtype dtype : data::kFloating) {
+      const Array x = data::make(dtype, view, Kind::normal, 1);
+      const Array none(dtype, view.size());
+      const Array dy = data::make(dtype, view, Kind::normal, 2);
+      Layer layer(view.channel);
+      INFO(bn::name(dtype) << " " << support::text(view));
+      const Run dead = train(view, x, none, dtype, layer);
+      const Run dead_test = test(view, x, none, dtype, layer);
+      layer.gamma.assign(view.channel, 0.0);
+      for (const Run& run :
+           {dead, dead_test, train(view, x, dy, dtype, layer), test(view, x, dy, dtype, layer)}) {
+        REQUIRE(run.result.counts.closer + run.result.counts.exact == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("Sums that no values have are refused where dx would come from them") {
+  const Array x = array(Dtype::float64, {1, 2, 1.5});
+  bn::Sums batch{3, {bn::Dyadic(4.5)}, {bn::Dyadic(1.0)}};
+  REQUIRE_THROWS_AS(train(column(x), x, x, Dtype::float64, layer_of(1, 1e-5), &batch),
+                    std::invalid_argument);
+}

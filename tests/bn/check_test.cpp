@@ -27,6 +27,13 @@ TEST_CASE("Parameters are of the view's channels, and eps is greater than 0 and 
   REQUIRE_NOTHROW(bn::check_parameters(kThree, three, three, std::numeric_limits<double>::max()));
   REQUIRE_THROWS_AS(bn::check_parameters(kThree, two, three, 1e-5), std::invalid_argument);
   REQUIRE_THROWS_AS(bn::check_parameters(kThree, three, two, 1e-5), std::invalid_argument);
+  for (const double value : {kInfinity, -kInfinity, kNaN}) {
+    const std::vector<double> one_not{1, value, 1};
+    REQUIRE_THROWS_WITH(bn::check_parameters(kThree, one_not, three, 1e-5),
+                        "gamma has a value that is not finite");
+    REQUIRE_THROWS_AS(bn::check_parameters(kThree, three, one_not, 1e-5), std::invalid_argument);
+    REQUIRE_THROWS_AS(bn::check_running(kThree, one_not, three), std::invalid_argument);
+  }
   for (const double eps : {0.0, -0.0, -5e-324, kInfinity, kNaN}) {
     REQUIRE_THROWS_AS(bn::check_parameters(kThree, three, three, eps), std::invalid_argument);
   }

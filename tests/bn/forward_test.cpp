@@ -621,3 +621,33 @@ TEST_CASE("Parameters of another shape and an eps that is not positive are refus
   layer.running_mean.pop_back();
   REQUIRE_THROWS_AS(test(view, x, Dtype::float32, layer), std::invalid_argument);
 }
+
+TEST_CASE("Layers that are there but do nothing yet, and channels of one value, are no hard work") {
+  for (const View& view : {View{2000, 5, 1}, View{10, 10, 100}}) {
+    for (const Dtype x_dtype : {Dtype::float16, Dtype::float32, Dtype::float64, Dtype::int32}) {
+      for (const Dtype y_dtype : data::kFloating) {
+        const Array x = data::make(x_dtype, view, Kind::small_integers, 1);
+        const Array same = data::make(x_dtype, view, Kind::constant, 1);
+        for (const double beta : {0.0, 0.5, -0.0}) {
+          Layer layer(view.channel);
+          layer.beta.assign(view.channel, beta);
+          INFO(bn::name(x_dtype) << " -> " << bn::name(y_dtype) << " " << beta);
+          const Run constant = train(view, same, y_dtype, layer);
+          layer.gamma.assign(view.channel, 0.0);
+          for (const Run& run :
+               {constant, train(view, x, y_dtype, layer), test(view, x, y_dtype, layer)}) {
+            // All results are beta; -0.0 alone has to be looked at for its sign.
+            const bool signs = std::signbit(beta);
+            REQUIRE(run.result.counts.exact == 0);
+            REQUIRE(run.result.counts.closer == (signs ? view.size() : 0));
+          }
+        }
+        // A beta of -0.0 costs nothing where results are not 0.
+        Layer layer(view.channel);
+        layer.beta.assign(view.channel, -0.0);
+        layer.running_mean.assign(view.channel, 0.3);
+        REQUIRE(test(view, x, y_dtype, layer).result.counts.closer <= 20);
+      }
+    }
+  }
+}

@@ -27,10 +27,10 @@ inline DoubleDouble two_prod(double a, double b) {
   return {p, std::fma(a, b, -p)};
 }
 
-/// hi + lo, the lesser one second. An infinite hi stays alone.
+/// hi + lo, the lesser one second.
 inline DoubleDouble fast_two_sum(double hi, double lo) {
   const double s = hi + lo;
-  return {s, std::isfinite(s) ? lo - (s - hi) : 0};
+  return {s, lo - (s - hi)};
 }
 
 // The operations below have an error of less than 2^-101 of their result or, for sums and

@@ -21,7 +21,8 @@ struct Wide {
   [[nodiscard]] bool is_zero() const { return significand.hi == 0; }
 };
 
-/// Exactly 2^exponent, from -1022 to 1023. (A call of std::ldexp takes as long as all the arithmetic.)
+/// Exactly 2^exponent, from -1022 to 1023. (A call of std::ldexp takes as long as all the
+/// arithmetic.)
 inline double power_of_two(int exponent) {
   return std::bit_cast<double>(static_cast<std::uint64_t>(exponent + 1023) << 52);
 }

@@ -32,16 +32,16 @@ BN_INLINE D read(const Real* p) {
   }
 }
 
-// The bound of an error, and what operands of this size add to it because products with them may
-// underflow: these lose less than 2^-1071 then, and nothing at all where the operands are 0.
-// Operands that were floats are never so small beside constants that are safe; see
-// bn/tiles/constants.cpp.
+// An error and what an operand of this size adds to it. Where products underflow they lose less
+// than 2^-1071, or nothing if the operand is 0; operands that were floats are never so small beside
+// constants that are safe (see bn/tiles/constants.cpp).
 template <class In, class D>
-BN_INLINE D with_underflow(D error, D size) {
+BN_INLINE D add_error(D error, D size, D scale_error, D scale_tiny) {
+  const D sum = multiply_add(size, scale_error, error);
   if constexpr (sizeof(In) == sizeof(float)) {
-    return error;
+    return sum;
   } else {
-    return multiply_add(smaller(size, at<D>(0x1p-1000, 0)), at<D>(64, 0), error);
+    return multiply_add(smaller(size, at<D>(0x1p-1000, 0)), scale_tiny, sum);
   }
 }
 
@@ -51,10 +51,9 @@ BN_INLINE D with_underflow(D error, D size) {
 template <class In, class D, class Value>
 BN_INLINE Estimate<D> estimate(const Affine<Value>& k, const In* const (&in)[1], size_t i) {
   const D centred = read<D>(in[0] + i) - at<D>(k.pivot, i);
-  const D size = absolute(centred);
-  const D error = multiply_add(size, at<D>(k.scale_error, i), at<D>(k.offset_error, i));
   return {multiply_add(centred, at<D>(k.scale, i), at<D>(k.offset, i)),
-          with_underflow<In>(error, size)};
+          add_error<In>(at<D>(k.offset_error, i), absolute(centred), at<D>(k.scale_error, i),
+                        at<D>(k.scale_tiny, i))};
 }
 
 // The same with two products: less than 5 u of each of them and 3 u |offset|.
@@ -62,13 +61,11 @@ template <class In, class D, class Value>
 BN_INLINE Estimate<D> estimate(const Gradient<Value>& k, const In* const (&in)[2], size_t i) {
   const D centred = read<D>(in[0] + i) - at<D>(k.pivot, i);
   const D dy = read<D>(in[1] + i);
-  const D size = absolute(centred);
-  const D size_dy = absolute(dy);
   const D rest = multiply_add(centred, at<D>(k.slope, i), at<D>(k.offset, i));
-  const D error =
-      multiply_add(size_dy, at<D>(k.scale_error, i),
-                   multiply_add(size, at<D>(k.slope_error, i), at<D>(k.offset_error, i)));
-  return {multiply_add(dy, at<D>(k.scale, i), rest), with_underflow<In>(error, size + size_dy)};
+  const D error = add_error<In>(at<D>(k.offset_error, i), absolute(centred),
+                                at<D>(k.slope_error, i), at<D>(k.slope_tiny, i));
+  return {multiply_add(dy, at<D>(k.scale, i), rest),
+          add_error<In>(error, absolute(dy), at<D>(k.scale_error, i), at<D>(k.scale_tiny, i))};
 }
 
 template <class D>
@@ -101,17 +98,17 @@ BN_INLINE Pair<D> two_prod(D a, D b) {
 #endif
 }
 
-// In twice the precision of double. The constants have errors of less than 2^-97, which those of
-// the operations, less than 2^-101 of the largest term, hardly add to; the bounds are 2^-96.
+// In twice the precision of double. The constants have errors of less than 2^-97 of their terms,
+// and the operations, less than 2^-100 of the largest one, hardly add to it; the bounds are 2^-96.
 template <class In, class D, class Value>
 BN_INLINE PairEstimate<D> estimate(const AffinePair<Value>& k, const In* const (&in)[1], size_t i) {
   const D x = read<D>(in[0] + i);
-  const D size = absolute(x);
   const Pair<D> product = two_prod(x, at<D>(k.scale, i));
-  const Pair<D> sum = two_sum(product.hi, at<D>(k.shift, i));
-  const D rest = multiply_add(x, at<D>(k.scale_lo, i), at<D>(k.shift_lo, i));
-  const D error = multiply_add(size, at<D>(k.scale_error, i), at<D>(k.shift_error, i));
-  return {sum.hi, sum.lo + (product.lo + rest), with_underflow<In>(error, size)};
+  const Pair<D> sum = two_sum(product.hi, at<D>(k.offset, i));
+  const D rest = multiply_add(x, at<D>(k.scale_lo, i), at<D>(k.offset_lo, i));
+  return {sum.hi, sum.lo + (product.lo + rest),
+          add_error<In>(at<D>(k.offset_error, i), absolute(x), at<D>(k.scale_error, i),
+                        at<D>(k.scale_tiny, i))};
 }
 
 template <class In, class D, class Value>
@@ -119,19 +116,16 @@ BN_INLINE PairEstimate<D> estimate(const GradientPair<Value>& k, const In* const
                                    size_t i) {
   const D x = read<D>(in[0] + i);
   const D dy = read<D>(in[1] + i);
-  const D size = absolute(x);
-  const D size_dy = absolute(dy);
   const Pair<D> a = two_prod(x, at<D>(k.slope, i));
   const Pair<D> b = two_prod(dy, at<D>(k.scale, i));
   const Pair<D> products = two_sum(a.hi, b.hi);
-  const Pair<D> sum = two_sum(products.hi, at<D>(k.shift, i));
+  const Pair<D> sum = two_sum(products.hi, at<D>(k.offset, i));
   const D rest = multiply_add(dy, at<D>(k.scale_lo, i),
-                              multiply_add(x, at<D>(k.slope_lo, i), at<D>(k.shift_lo, i)));
-  const D error =
-      multiply_add(size_dy, at<D>(k.scale_error, i),
-                   multiply_add(size, at<D>(k.slope_error, i), at<D>(k.shift_error, i)));
+                              multiply_add(x, at<D>(k.slope_lo, i), at<D>(k.offset_lo, i)));
+  const D error = add_error<In>(at<D>(k.offset_error, i), absolute(x), at<D>(k.slope_error, i),
+                                at<D>(k.slope_tiny, i));
   return {sum.hi, (products.lo + sum.lo) + ((a.lo + b.lo) + rest),
-          with_underflow<In>(error, size + size_dy)};
+          add_error<In>(error, absolute(dy), at<D>(k.scale_error, i), at<D>(k.scale_tiny, i))};
 }
 
 template <Store kStore, class Constants, class In, class Out>

@@ -52,16 +52,19 @@ BN_INLINE uint16_t narrow(float value) {
   return static_cast<uint16_t>(sign | (size >= kHalfOverflow ? 0x7c00U : finite_bits));
 }
 
-BN_INLINE void store_halves(uint16_t* half, float value) { *half = narrow(value); }
-BN_INLINE void store_halves(uint16_t* half, Floats values) {
+BN_INLINE uint16_t to_halves(float value) { return narrow(value); }
+BN_INLINE Halves to_halves(Floats values) {
 #if defined(BN_KERNEL_AVX512)
-  const __m128i halves = _mm256_cvtps_ph(values, _MM_FROUND_TO_NEAREST_INT);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(half), halves);
+  return (Halves)_mm256_cvtps_ph(values, _MM_FROUND_TO_NEAREST_INT);
 #elif defined(BN_KERNEL_F16C)
-  const __m128i halves = _mm_cvtps_ph(values, _MM_FROUND_TO_NEAREST_INT);
-  _mm_storel_epi64(reinterpret_cast<__m128i*>(half), halves);
+  const __m128i in_lower_half = _mm_cvtps_ph(values, _MM_FROUND_TO_NEAREST_INT);
+  Halves halves;
+  __builtin_memcpy(&halves, &in_lower_half, sizeof halves);
+  return halves;
 #else
-  for (size_t l = 0; l < kLanes; ++l) half[l] = narrow(values[l]);
+  Halves halves;
+  for (size_t l = 0; l < kLanes; ++l) halves[l] = narrow(values[l]);
+  return halves;
 #endif
 }
 

@@ -9,9 +9,13 @@
 
 namespace bn::kernels {
 
-/// The unsigned integer with the bits of a Real.
+/// The unsigned integer with the bits of a Real; a half is its bits.
 template <class Real>
 struct bits_of;
+template <>
+struct bits_of<std::uint16_t> {
+  using type = std::uint16_t;
+};
 template <>
 struct bits_of<float> {
   using type = std::uint32_t;
@@ -93,10 +97,18 @@ struct SumKernels {
 using Channel = double;
 using Columns = const double*;
 
-// Results are linear in their operands. What is computed differs from a result by no more than the
-// errors tell: scale_error * |x - pivot| + offset_error and so on. Constants are of one channel
-// (Value = Channel), or one of each column (Value = Columns). A channel whose constants are NaN has
-// no results that are certain.
+/// Results are linear in their operands. What is computed differs from a result by no more than the
+/// errors tell: those of each operand (its size times scale_error, and scale_tiny * 2^-1000 or that
+/// times its size if it is less; 0 where it is multiplied by 0) and offset_error. Constants are of
+/// one channel (Value = Channel), or one of each column (Value = Columns). A channel whose
+/// constants are NaN has no results that are certain.
+
+/// Relative errors of every term of what is computed in double arithmetic, and in twice its
+/// precision; why they suffice is said in elementwise.hpp.
+constexpr double kSingleError = 0x1p-50;
+constexpr double kPairError = 0x1p-96;
+/// Of scale_tiny, for products that underflow.
+constexpr double kTinyError = 64;
 
 /// scale * (x - pivot) + offset, in double arithmetic.
 template <class Value>
@@ -105,6 +117,7 @@ struct Affine {
   Value pivot;
   Value scale;
   Value scale_error;
+  Value scale_tiny;
   Value offset;
   Value offset_error;
 };
@@ -116,57 +129,65 @@ struct Gradient {
   Value pivot;
   Value slope;
   Value slope_error;
+  Value slope_tiny;
   Value scale;
   Value scale_error;
+  Value scale_tiny;
   Value offset;
   Value offset_error;
 };
 
-/// (scale + scale_lo) * x + (shift + shift_lo), in twice the precision.
+/// (scale + scale_lo) * x + (offset + offset_lo), in twice the precision.
 template <class Value>
 struct AffinePair {
   static constexpr std::size_t operands = 1;
   Value scale;
   Value scale_lo;
   Value scale_error;
-  Value shift;
-  Value shift_lo;
-  Value shift_error;
+  Value scale_tiny;
+  Value offset;
+  Value offset_lo;
+  Value offset_error;
 };
 
-/// (scale + scale_lo) * dy + (slope + slope_lo) * x + (shift + shift_lo), in twice the precision.
+/// (scale + scale_lo) * dy + (slope + slope_lo) * x + (offset + offset_lo), in twice the precision.
 template <class Value>
 struct GradientPair {
   static constexpr std::size_t operands = 2;
   Value slope;
   Value slope_lo;
   Value slope_error;
+  Value slope_tiny;
   Value scale;
   Value scale_lo;
   Value scale_error;
-  Value shift;
-  Value shift_lo;
-  Value shift_error;
+  Value scale_tiny;
+  Value offset;
+  Value offset_lo;
+  Value offset_error;
 };
 
 /// The same constants, each made into something else by f.
 template <class Value, class F>
-auto transform(const Affine<Value>& k, F f) -> Affine<decltype(f(k.pivot))> {
-  return {f(k.pivot), f(k.scale), f(k.scale_error), f(k.offset), f(k.offset_error)};
+auto transform(const Affine<Value>& k, F f) -> Affine<decltype(f(k.scale))> {
+  return {f(k.pivot),      f(k.scale),  f(k.scale_error),
+          f(k.scale_tiny), f(k.offset), f(k.offset_error)};
 }
 template <class Value, class F>
-auto transform(const Gradient<Value>& k, F f) -> Gradient<decltype(f(k.pivot))> {
-  return {f(k.pivot),       f(k.slope),  f(k.slope_error), f(k.scale),
-          f(k.scale_error), f(k.offset), f(k.offset_error)};
+auto transform(const Gradient<Value>& k, F f) -> Gradient<decltype(f(k.scale))> {
+  return {f(k.pivot),       f(k.slope),      f(k.slope_error), f(k.slope_tiny),  f(k.scale),
+          f(k.scale_error), f(k.scale_tiny), f(k.offset),      f(k.offset_error)};
 }
 template <class Value, class F>
 auto transform(const AffinePair<Value>& k, F f) -> AffinePair<decltype(f(k.scale))> {
-  return {f(k.scale), f(k.scale_lo), f(k.scale_error), f(k.shift), f(k.shift_lo), f(k.shift_error)};
+  return {f(k.scale),  f(k.scale_lo),  f(k.scale_error), f(k.scale_tiny),
+          f(k.offset), f(k.offset_lo), f(k.offset_error)};
 }
 template <class Value, class F>
 auto transform(const GradientPair<Value>& k, F f) -> GradientPair<decltype(f(k.scale))> {
-  return {f(k.slope),       f(k.slope_lo), f(k.slope_error), f(k.scale),      f(k.scale_lo),
-          f(k.scale_error), f(k.shift),    f(k.shift_lo),    f(k.shift_error)};
+  return {f(k.slope),  f(k.slope_lo),  f(k.slope_error), f(k.slope_tiny),
+          f(k.scale),  f(k.scale_lo),  f(k.scale_error), f(k.scale_tiny),
+          f(k.offset), f(k.offset_lo), f(k.offset_error)};
 }
 
 /// Shorter runs have no room for vectors along them: their elements are taken as columns.

@@ -5,8 +5,6 @@
 // so.
 #pragma once
 
-#include <type_traits>
-
 #include "bn/kernels/half.hpp"
 #include "bn/kernels/vectors.hpp"
 
@@ -37,24 +35,25 @@ BN_INLINE auto to_odd_floats(D value) {
   return to_floats(value);
 }
 
-// Both ends of an interval, as floats, doubles or what halves are made of.
+// Both ends of an interval, each rounded.
 template <class End>
-struct Interval {
+struct Ends {
   End low;
   End high;
 };
 template <class Out, class D>
-BN_INLINE auto ends(Estimate<D> v) {
+BN_INLINE auto rounded_ends(Estimate<D> v) {
   const D low = v.value - v.error;
   const D high = v.value + v.error;
   if constexpr (sizeof(Out) == sizeof(float)) {
-    return Interval<decltype(to_floats(low))>{to_floats(low), to_floats(high)};
+    return Ends<decltype(to_floats(low))>{to_floats(low), to_floats(high)};
   } else {
-    return Interval<decltype(to_floats(low))>{to_odd_floats(low), to_odd_floats(high)};
+    return Ends<decltype(to_halves(to_floats(low)))>{to_halves(to_odd_floats(low)),
+                                                     to_halves(to_odd_floats(high))};
   }
 }
 template <class Out, class D>
-BN_INLINE Interval<D> ends(PairEstimate<D> v) {
+BN_INLINE Ends<D> rounded_ends(PairEstimate<D> v) {
   return {v.hi + (v.lo - v.error), v.hi + (v.lo + v.error)};
 }
 
@@ -80,64 +79,61 @@ class ResultWriter {
 
   template <class AnyEstimate>
   BN_INLINE void write(Out* p, AnyEstimate result) {
-    const auto both = ends<Out>(result);
-    compare(both.low, both.high);
-    if constexpr (kHalf) {
-      store_halves(p, both.low);
-    } else if constexpr (kStore == Store::non_temporal && sizeof both.low != sizeof(Out)) {
-      store_non_temporal(p, both.low);
+    const auto [low, high] = rounded_ends<Out>(result);
+    if constexpr (sizeof low == sizeof(Out)) {
+      compare(low, high, doubts_of_rest_, sum_of_rest_);
     } else {
-      __builtin_memcpy(p, &both.low, sizeof both.low);
+      compare(low, high, doubts_, sum_);
+    }
+    if constexpr (kStore == Store::non_temporal && !kHalf && sizeof low != sizeof(Out)) {
+      store_non_temporal(p, low);
+    } else {
+      __builtin_memcpy(p, &low, sizeof low);
     }
   }
 
   [[nodiscard]] bool undecided() const {
-    // Finite sums less themselves are zero, others NaN.
-    const Vector differences = sum_ - sum_;
-    const Real difference = sum_of_rest_ - sum_of_rest_;
-    uint64_t words[sizeof(Vector) / sizeof(uint64_t)];
-    uint64_t doubts[sizeof(Vector) / sizeof(uint64_t)];
-    __builtin_memcpy(words, &differences, sizeof words);
-    __builtin_memcpy(doubts, &doubts_, sizeof doubts);
-    uint64_t any = difference == 0 ? doubts_of_rest_ : 1;
-    for (const uint64_t word : words) any |= word;
-    for (const uint64_t doubt : doubts) any |= doubt;
-    return any != 0;
+    Bits doubts = doubts_;
+    auto doubts_of_rest = doubts_of_rest_;
+    if constexpr (!kHalf) {
+      // Finite sums less themselves are zero, others NaN.
+      doubts |= bits_of_results<Bits>(sum_ - sum_);
+      doubts_of_rest |= bits_of_results<BitsOfOne>(sum_of_rest_ - sum_of_rest_);
+    }
+    bool any = doubts_of_rest != 0;
+    for (size_t l = 0; l < kLanes; ++l) any = any || doubts[l] != 0;
+    return any;
   }
 
  private:
   static constexpr bool kHalf = sizeof(Out) == sizeof(uint16_t);
-  static constexpr float kHalfOverflow = 65520;  // halfway beyond the largest half
+  using Vector = typename result_vector<Out>::type;
+  using Bits = typename result_vector<Out>::bits;
+  using BitsOfOne = typename bits_of<Out>::type;
 
-  using Real = std::conditional_t<sizeof(Out) == sizeof(double), double, float>;
-  using Vector = typename result_vector<Real>::type;
-  using Bits = typename result_vector<Real>::bits;
-
-  BN_INLINE void compare(Vector low, Vector high) {
-    Bits low_bits;
-    Bits high_bits;
-    __builtin_memcpy(&low_bits, &low, sizeof low);
-    __builtin_memcpy(&high_bits, &high, sizeof high);
-    doubts_ |= low_bits ^ high_bits;
-    if constexpr (kHalf) {
-      doubts_ |= (Bits)(low <= -kHalfOverflow) | (Bits)(low >= kHalfOverflow);
-    }
-    sum_ += low;
+  template <class To, class From>
+  static BN_INLINE To bits_of_results(const From& from) {
+    To bits;
+    static_assert(sizeof bits == sizeof from);
+    __builtin_memcpy(&bits, &from, sizeof bits);
+    return bits;
   }
-  BN_INLINE void compare(Real low, Real high) {
-    typename bits_of<Real>::type low_bits;
-    typename bits_of<Real>::type high_bits;
-    __builtin_memcpy(&low_bits, &low, sizeof low);
-    __builtin_memcpy(&high_bits, &high, sizeof high);
-    doubts_of_rest_ |= low_bits ^ high_bits;
-    if (kHalf && (low <= -kHalfOverflow || low >= kHalfOverflow)) doubts_of_rest_ = 1;
-    sum_of_rest_ += low;
+  template <class Result, class Doubts>
+  static BN_INLINE void compare(Result low, Result high, Doubts& doubts, Result& sum) {
+    doubts = (Doubts)(doubts | (bits_of_results<Doubts>(low) ^ bits_of_results<Doubts>(high)));
+    if constexpr (kHalf) {
+      // As a sum would be: with all bits of the exponent it is not finite.
+      constexpr uint16_t kExponent = 0x7c00;
+      doubts = (Doubts)(doubts | (Doubts)((low & kExponent) == kExponent));
+    } else {
+      sum += low;
+    }
   }
 
   Vector sum_ = {};
-  Real sum_of_rest_ = 0;
+  Out sum_of_rest_ = 0;
   Bits doubts_ = {};
-  typename bits_of<Real>::type doubts_of_rest_ = 0;
+  BitsOfOne doubts_of_rest_ = 0;
 };
 
 }  // namespace

@@ -29,6 +29,7 @@ using std::uintptr_t;
 constexpr size_t kLanes = BN_VECTOR_BYTES / sizeof(double);
 using Doubles = double __attribute__((vector_size(BN_VECTOR_BYTES)));
 using Floats = float __attribute__((vector_size(BN_VECTOR_BYTES / 2)));
+using Halves = uint16_t __attribute__((vector_size(BN_VECTOR_BYTES / 4)));
 
 BN_INLINE Doubles load(const double* p) {
   Doubles v;
@@ -199,13 +200,18 @@ struct bit_vector<double> {
   using type = uint64_t __attribute__((vector_size(BN_VECTOR_BYTES)));
 };
 
-// What a vector of doubles becomes as results, and their bits.
+// What a vector of doubles becomes as results, and their bits; halves are their bits.
 template <class Real>
 struct result_vector;
 template <>
 struct result_vector<float> {
   using type = Floats;
   using bits = uint32_t __attribute__((vector_size(BN_VECTOR_BYTES / 2)));
+};
+template <>
+struct result_vector<uint16_t> {
+  using type = Halves;
+  using bits = Halves;
 };
 template <>
 struct result_vector<double> {

@@ -12,130 +12,115 @@ using kernels::Affine;
 using kernels::AffinePair;
 using kernels::Gradient;
 using kernels::GradientPair;
+using kernels::kPairError;
+using kernels::kSingleError;
+using kernels::kTinyError;
 using OfChannels = ChannelConstants::OfChannels;
-
-// Of what the kernels compute, relative to each term; why they suffice is said there.
-constexpr double kSingleError = 0x1p-50;
-constexpr double kPairError = 0x1p-96;
 
 // Sizes of constants with which nothing that matters over- or underflows in the kernels, operands
 // that were floats included.
 constexpr int kSafe = 400;
 
-// The constants of a channel, as far as pairs of doubles tell, and whether they are safe.
-class Narrowing {
- public:
-  Narrowing(const ExactChannel& exact, double pivot)
-      : exact_(exact), count_(Integer(exact.count), 0), pivot_(pivot) {
-    root_ = inverse_sqrt(wide(exact.variance));
-    if (exact.power == 3) root_ = root_ * (root_ * root_);
-    root_ = root_ * wide(exact.factor);
-    (void)narrow(wide(pivot));
-  }
+// Where results of 0 have another sign than the kernels' sums: only these are closer to 0 than
+// this.
+constexpr double kSignOfZero = 0x1p-500;
 
-  [[nodiscard]] DoubleDouble slope(std::size_t operand) {
-    return narrow(wide(exact_.terms[operand].weight) * wide(count_) * root_);
-  }
-
-  // The result where x is the pivot and dy is 0; and a bound of what its parts say of its error,
-  // which is more than its own size does where they cancel.
-  struct AtPivot {
-    DoubleDouble value;
-    double error;
-  };
-  [[nodiscard]] AtPivot at_pivot(std::size_t operands, double relative_error) {
-    const Wide offset = wide(exact_.offset);
-    Wide value = offset;
-    double size = std::abs(narrow(offset).hi);
-    for (std::size_t k = 0; k < operands; ++k) {
-      const auto& [weight, sum] = exact_.terms[k];
-      Dyadic centred = -sum;
-      if (k == 0 && pivot_ != 0) centred += count_ * Dyadic(pivot_);
-      const Wide part = wide(weight) * wide(centred) * root_;
-      value = value + part;
-      size += std::abs(narrow(part).hi);
-    }
-    // The kernels' sums have another sign where all terms are 0.
-    if (size == 0 && std::signbit(exact_.offset)) safe_ = false;
-    return {narrow(value), size * relative_error};
-  }
-
-  // The value, or NaN where something was not safe.
-  [[nodiscard]] double operator()(double value) const {
-    return safe_ ? value : std::numeric_limits<double>::quiet_NaN();
-  }
-
- private:
-  [[nodiscard]] DoubleDouble narrow(const Wide& value) {
-    if (std::abs(value.exponent) > kSafe) safe_ = false;
-    if (!safe_) return {};
-    const double factor = power_of_two(value.exponent);
-    return {value.significand.hi * factor, value.significand.lo * factor};
-  }
-
-  const ExactChannel& exact_;
-  const Dyadic count_;
-  const double pivot_;
-  Wide root_;
-  bool safe_ = true;
+// A channel's formula as slope_x * (x - pivot) + slope_dy * dy + offset, as far as pairs of doubles
+// tell. slope_x.hi is NaN where something is not safe.
+struct Linear {
+  DoubleDouble slope_x;  // of the first operand
+  DoubleDouble slope_dy;
+  DoubleDouble offset;
+  double offset_error = 0;  // by its parts, which are larger than itself where they cancel
 };
 
-double single_error(double value) { return std::abs(value) * kSingleError; }
-double pair_error(double value) { return std::abs(value) * kPairError; }
+// A value that is safe, or NaN.
+DoubleDouble narrow(const Wide& value) {
+  if (std::abs(value.exponent) > kSafe) return {std::numeric_limits<double>::quiet_NaN(), 0};
+  const double factor = power_of_two(value.exponent);
+  return {value.significand.hi * factor, value.significand.lo * factor};
+}
+
+Linear linear(const ExactChannel& exact, std::size_t operands, double pivot) {
+  const Dyadic count(Integer(exact.count), 0);
+  const Wide inverse = inverse_sqrt(wide(exact.variance));
+  const Wide root =
+      (exact.power == 3 ? inverse * (inverse * inverse) : inverse) * wide(exact.factor);
+  Linear result;
+  Wide offset = wide(exact.offset);
+  double size = std::abs(narrow(offset).hi);
+  for (std::size_t k = 0; k < operands; ++k) {
+    const auto& [weight, sum] = exact.terms[k];
+    const Wide weighted = wide(weight) * root;
+    (k == 0 ? result.slope_x : result.slope_dy) = narrow(weighted * wide(count));
+    Dyadic centred = -sum;
+    if (k == 0 && pivot != 0) centred += count * Dyadic(pivot);
+    const Wide part = weighted * wide(centred);
+    offset = offset + part;
+    size += std::abs(narrow(part).hi);
+  }
+  result.offset = narrow(offset);
+  result.offset_error = size * kPairError;
+  if (size == 0 && std::signbit(exact.offset)) result.offset_error = kSignOfZero;
+  if (!std::isfinite(size + result.offset.hi + result.slope_dy.hi + narrow(wide(pivot)).hi)) {
+    result.slope_x.hi = std::numeric_limits<double>::quiet_NaN();
+  }
+  return result;
+}
+
+// Of products with a slope that may underflow.
+double tiny_error(double slope) { return slope == 0 ? 0 : kTinyError; }
 
 void set_one(Affine<OfChannels>& k, std::size_t c, const ExactChannel& exact, double pivot) {
-  Narrowing safe(exact, pivot);
-  const double scale = safe.slope(0).hi;
-  const auto offset = safe.at_pivot(1, kPairError);
+  const Linear known = linear(exact, 1, pivot);
   k.pivot[c] = pivot;
-  k.scale[c] = safe(scale);
-  k.scale_error[c] = single_error(scale);
-  k.offset[c] = offset.value.hi;
-  k.offset_error[c] = single_error(offset.value.hi) + offset.error;
+  k.scale[c] = known.slope_x.hi;
+  k.scale_error[c] = std::abs(known.slope_x.hi) * kSingleError;
+  k.scale_tiny[c] = tiny_error(known.slope_x.hi);
+  k.offset[c] = known.offset.hi;
+  k.offset_error[c] = std::abs(known.offset.hi) * kSingleError + known.offset_error;
 }
 
 void set_one(Gradient<OfChannels>& k, std::size_t c, const ExactChannel& exact, double pivot) {
-  Narrowing safe(exact, pivot);
-  const double slope = safe.slope(0).hi;
-  const double scale = safe.slope(1).hi;
-  const auto offset = safe.at_pivot(2, kPairError);
+  const Linear known = linear(exact, 2, pivot);
   k.pivot[c] = pivot;
-  k.slope[c] = safe(slope);
-  k.slope_error[c] = single_error(slope);
-  k.scale[c] = scale;
-  k.scale_error[c] = single_error(scale);
-  k.offset[c] = offset.value.hi;
-  k.offset_error[c] = single_error(offset.value.hi) + offset.error;
+  k.slope[c] = known.slope_x.hi;
+  k.slope_error[c] = std::abs(known.slope_x.hi) * kSingleError;
+  k.slope_tiny[c] = tiny_error(known.slope_x.hi);
+  k.scale[c] = known.slope_dy.hi;
+  k.scale_error[c] = std::abs(known.slope_dy.hi) * kSingleError;
+  k.scale_tiny[c] = tiny_error(known.slope_dy.hi);
+  k.offset[c] = known.offset.hi;
+  k.offset_error[c] = std::abs(known.offset.hi) * kSingleError + known.offset_error;
 }
 
+// Pairs need no pivot: what cancels has bits enough.
 void set_one(AffinePair<OfChannels>& k, std::size_t c, const ExactChannel& exact,
              double /*pivot*/) {
-  Narrowing safe(exact, 0);
-  const DoubleDouble scale = safe.slope(0);
-  const auto shift = safe.at_pivot(1, kPairError);
-  k.scale[c] = safe(scale.hi);
-  k.scale_lo[c] = scale.lo;
-  k.scale_error[c] = pair_error(scale.hi);
-  k.shift[c] = shift.value.hi;
-  k.shift_lo[c] = shift.value.lo;
-  k.shift_error[c] = shift.error;
+  const Linear known = linear(exact, 1, 0);
+  k.scale[c] = known.slope_x.hi;
+  k.scale_lo[c] = known.slope_x.lo;
+  k.scale_error[c] = std::abs(known.slope_x.hi) * kPairError;
+  k.scale_tiny[c] = tiny_error(known.slope_x.hi);
+  k.offset[c] = known.offset.hi;
+  k.offset_lo[c] = known.offset.lo;
+  k.offset_error[c] = known.offset_error;
 }
 
 void set_one(GradientPair<OfChannels>& k, std::size_t c, const ExactChannel& exact,
              double /*pivot*/) {
-  Narrowing safe(exact, 0);
-  const DoubleDouble slope = safe.slope(0);
-  const DoubleDouble scale = safe.slope(1);
-  const auto shift = safe.at_pivot(2, kPairError);
-  k.slope[c] = safe(slope.hi);
-  k.slope_lo[c] = slope.lo;
-  k.slope_error[c] = pair_error(slope.hi);
-  k.scale[c] = scale.hi;
-  k.scale_lo[c] = scale.lo;
-  k.scale_error[c] = pair_error(scale.hi);
-  k.shift[c] = shift.value.hi;
-  k.shift_lo[c] = shift.value.lo;
-  k.shift_error[c] = shift.error;
+  const Linear known = linear(exact, 2, 0);
+  k.slope[c] = known.slope_x.hi;
+  k.slope_lo[c] = known.slope_x.lo;
+  k.slope_error[c] = std::abs(known.slope_x.hi) * kPairError;
+  k.slope_tiny[c] = tiny_error(known.slope_x.hi);
+  k.scale[c] = known.slope_dy.hi;
+  k.scale_lo[c] = known.slope_dy.lo;
+  k.scale_error[c] = std::abs(known.slope_dy.hi) * kPairError;
+  k.scale_tiny[c] = tiny_error(known.slope_dy.hi);
+  k.offset[c] = known.offset.hi;
+  k.offset_lo[c] = known.offset.lo;
+  k.offset_error[c] = known.offset_error;
 }
 
 template <template <class> class Constants>

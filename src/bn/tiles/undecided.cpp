@@ -31,7 +31,7 @@ void Undecided::decide(std::size_t channel_index, std::span<const Element> opera
 }
 
 Undecided::Channel& Undecided::channel(std::size_t index) {
-  constexpr std::size_t kMaxChannels = 64;
+  constexpr std::size_t kMaxChannels = 1024;  // less than 2 MiB
   const auto found = known_.find(index);
   if (found != known_.end()) return found->second;
   if (known_.size() == kMaxChannels) known_.clear();
