@@ -207,7 +207,7 @@ class ForwardTest(CommandTest):
             self.assertEqual(run.lines()[:2], [
                 "bn: x.npy: (5, 3, 4) float64, axis 1; view [outer, channel, inner] = [5, 3, 4], 20 values per channel",
                 "bn: " + line])
-            self.assertTrue(run.lines()[2].startswith("bn: 480 bytes read, 480 bytes written, "), run.stderr)
+            self.assertTrue(run.lines()[-1].startswith("bn: 480 bytes read, 480 bytes written, "), run.stderr)
 
     def test_test_mode_without_running_statistics_says_how_to_get_them(self):
         self.state(mode="test")

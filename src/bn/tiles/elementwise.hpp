@@ -1,6 +1,16 @@
-// Results element by element, tile by tile, for every pair of dtypes. The formulas are in
-// kernels/elementwise.hpp, the rounding in kernels/rounding.hpp; here are the walk over the tile,
-// the conversions around them, and what becomes of results that the kernels are not certain of.
+// Results element by element, tile by tile, for every pair of dtypes, correctly rounded in three
+// steps:
+//
+//   1. The kernels compute an interval in which each result lies, in double arithmetic for float16
+//      and float32, in twice its precision for float64 (kernels/elementwise.hpp). Where both ends
+//      round to the same value, that is the result (kernels/rounding.hpp).
+//   2. What is left is computed from the channel's exact formula in about 100 bits, and looked at
+//      in the same way (undecided.hpp, exact/nearest.hpp).
+//   3. What is left then is decided in integers (exact/nearest.hpp): the formula has one square
+//      root, which an exact comparison with the midpoint between two values squares.
+//
+// Here are the walk over the tile, the conversions around the kernels, and the way from one step to
+// the next.
 #pragma once
 
 #include <span>
