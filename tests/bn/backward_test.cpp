@@ -459,6 +459,15 @@ TEST_CASE("In test mode NaN and infinity reach their element and their channel, 
   }
 }
 
+TEST_CASE("In test mode finite dy beside x that are not finite are summed exactly") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Array x = array(Dtype::float64, {nan, nan, nan});
+  const Array dy = array(Dtype::float64, {1.7e308, 1.7e308, -1.7e308});
+  const Run run = test(column(x), x, dy, Dtype::float64, layer_of(1, 1e-5));
+  REQUIRE(run.result.dbeta[0] == 1.7e308);
+  REQUIRE(std::isnan(run.result.dgamma[0]));
+}
+
 TEST_CASE("The sums of the forward pass give the bits that backward finds for itself") {
   for (const View& view : {View{40, 5, 1}, View{6, 3, 40}}) {
     const Array x = data::make(Dtype::float64, view, Kind::far_mean, 1);
