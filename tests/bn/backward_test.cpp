@@ -232,6 +232,38 @@ TEST_CASE("Dx that lies halfway between two values goes to the even one") {
   }
 }
 
+TEST_CASE(
+    "Dx that dy alone makes is exact where the scale is not, on ties and where it underflows") {
+  // Sums and the covariance are 0, and so is x beside dy: nothing but the product with dy can be
+  // wrong, of which nothing else in the sum says how wrong. dx = gamma * dy / root.
+  const Array x = array(Dtype::float64, {1, -1, 0, 0});
+  data::Random random(6);
+  const auto check = [&](Dtype dtype, double root, double dy, double gamma) {
+    const Array both = array(Dtype::float64, {0, 0, dy, -dy});
+    const Layer layer = layer_of(gamma, root * root - 0.5, 0.5);
+    INFO(bn::name(dtype) << " " << root << " " << dy << " " << gamma);
+    for (const Mode mode : {Mode::train, Mode::test}) {
+      const Run run = mode == Mode::train ? train(column(x), x, both, dtype, layer)
+                                          : test(column(x), x, both, dtype, layer);
+      REQUIRE(differs(column(x), x, both, run, layer, mode) == "");
+    }
+  };
+  for (const double root : {3, 7, 11, 13, 49}) {
+    for (int i = 0; i < 40; ++i) {
+      for (const auto& [dtype, digits] :
+           {std::pair(Dtype::float16, 11), std::pair(Dtype::float32, 24)}) {
+        const double tie = 1 + std::floor(random.unit() * std::ldexp(1, digits - 1)) * 2;
+        check(dtype, root, root, 1 + tie * std::ldexp(1, -digits));
+      }
+      for (const Dtype dtype : data::kFloating) {
+        const double tiny = root * (1 + 2 * i) * 5e-324;
+        check(dtype, root, tiny, 0.5);
+        check(dtype, root, tiny, 0x1p-10);
+      }
+    }
+  }
+}
+
 TEST_CASE("Gradients are exact where the mean is 1e8 deviations away, and 1e15") {
   const View view{60, 2, 20};
   for (const double mean : {1e8, 1e12, 1e15}) {
@@ -425,6 +457,15 @@ TEST_CASE("In test mode NaN and infinity reach their element and their channel, 
       REQUIRE(run.result.counts.overflows == 0);
     }
   }
+}
+
+TEST_CASE("In test mode finite dy beside x that are not finite are summed exactly") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Array x = array(Dtype::float64, {nan, nan, nan});
+  const Array dy = array(Dtype::float64, {1.7e308, 1.7e308, -1.7e308});
+  const Run run = test(column(x), x, dy, Dtype::float64, layer_of(1, 1e-5));
+  REQUIRE(run.result.dbeta[0] == 1.7e308);
+  REQUIRE(std::isnan(run.result.dgamma[0]));
 }
 
 TEST_CASE("The sums of the forward pass give the bits that backward finds for itself") {

@@ -420,6 +420,8 @@ TEST_CASE("Binary features with a gamma of one digit too many are ties, whole ch
         INFO(bn::name(dtype) << " " << support::text(view));
         const Run run = train(view, x, dtype, layer);
         REQUIRE(differs(view, x, run, layer, Mode::train) == "");
+        REQUIRE(run.result.counts.exact == view.size());
+        REQUIRE(run.result.counts.closer == 0);
       }
     }
   }

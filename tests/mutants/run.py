@@ -270,7 +270,8 @@ class Copy:
 
 def targets(tests):
     """What has to be built for these tests; nothing stands for all."""
-    for start, needed in {"^bn[.]": ["bn_tests"], "^io: ": ["bn_io_tests"], "^cli: ": ["bn_cli_tests"],
+    for start, needed in {"^bn[.]": ["bn_tests"], "^hostile[.]": ["bn_hostile"],
+                          "^io: ": ["bn_io_tests"], "^cli: ": ["bn_cli_tests"],
                           "^cli[.]": ["bn_cli", "bn_shim"], "^bits[.]": ["bn_digest"]}.items():
         if tests.startswith(start) and "|" not in tests:
             return needed

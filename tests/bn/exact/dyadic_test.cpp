@@ -53,6 +53,23 @@ TEST_CASE("Sums, differences and products of dyadic numbers are exact") {
   }
 }
 
+TEST_CASE("Sums, differences and products of dyadic numbers are in lowest terms, zero or not") {
+  // Doubles that are exact, too.
+  constexpr double kValues[] = {0, 1, -1, 3, 0.5, 8, -8, 24, 0x1p40, -0x1p40};
+  for (const double a : kValues) {
+    for (const double b : kValues) {
+      INFO(a << " and " << b);
+      Dyadic sum(a);
+      sum += Dyadic(b);
+      Dyadic difference(a);
+      difference -= Dyadic(b);
+      REQUIRE(sum == Dyadic(a + b));
+      REQUIRE(difference == Dyadic(a - b));
+      REQUIRE(Dyadic(a) * Dyadic(b) == Dyadic(a * b));
+    }
+  }
+}
+
 TEST_CASE("The text of a dyadic number has one form, which reads back") {
   REQUIRE(Dyadic().to_string() == "0x0p0");
   REQUIRE(Dyadic(Integer(0x1a2b), -149).to_string() == "0x1a2bp-149");

@@ -194,6 +194,22 @@ TEST_CASE("Quotients on and beside a tie round to even, at every size") {
   }
 }
 
+TEST_CASE("Quotients that division alone brings among the subnormal doubles are rounded once") {
+  // Numerators of ordinary sizes, so that quotients look as if 53 bits of them could be kept.
+  constexpr std::uint64_t kA = (std::uint64_t{1} << 50) - 1;
+  constexpr std::uint64_t kB = (std::uint64_t{1} << 49) + 1;
+  for (const std::uint64_t odd : {1U, 3U, 5U, 7U, 0xffffffffU}) {
+    for (const int nudge : {-1, 0, 1}) {
+      Dyadic numerator(Integer(odd) * kA * kB, -1075);  // odd * 2^-1075 is a midpoint
+      numerator += Dyadic(Integer(nudge), -1200);
+      const mpq_class want =
+          support::exact(numerator) / mpq_class(gmp(Integer(kA)) * gmp(Integer(kB)));
+      REQUIRE(quotient(numerator, kA, kB) == oracle::nearest(want));
+      REQUIRE(quotient(-numerator, kA, kB) == -oracle::nearest(want));
+    }
+  }
+}
+
 TEST_CASE("Quotients are exact on either side of what double arithmetic can take") {
   // Denominators are doubles up to 2^53; numerators of 384 bits and exponents of 400 are the limit.
   constexpr std::uint64_t kLimit = std::uint64_t{1} << 53;
