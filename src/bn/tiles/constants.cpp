@@ -68,59 +68,64 @@ Linear linear(const ExactChannel& exact, std::size_t operands, double pivot) {
   return result;
 }
 
-// Of products with a slope that may underflow.
-double tiny_error(double slope) { return slope == 0 ? 0 : kTinyError; }
+// A slope, and what the kernels have to allow for where an operand is multiplied by it.
+struct Slope {
+  OfChannels& value;
+  OfChannels& error;
+  OfChannels& tiny;
+
+  void set(std::size_t c, double slope, double relative_error) const {
+    value[c] = slope;
+    error[c] = std::abs(slope) * relative_error;
+    tiny[c] = slope == 0 ? 0 : kTinyError;
+  }
+};
+
+// What all formulas in double arithmetic have besides their slopes.
+template <class Single>
+void set_offset(Single& k, std::size_t c, const Linear& known, double pivot) {
+  k.pivot[c] = pivot;
+  k.offset[c] = known.offset.hi;
+  k.offset_error[c] = std::abs(known.offset.hi) * kSingleError + known.offset_error;
+}
+
+// And those in twice its precision, which need no pivot: what cancels has bits enough.
+template <class Pair>
+void set_offset(Pair& k, std::size_t c, const Linear& known) {
+  k.offset[c] = known.offset.hi;
+  k.offset_lo[c] = known.offset.lo;
+  k.offset_error[c] = known.offset_error;
+}
 
 void set_one(Affine<OfChannels>& k, std::size_t c, const ExactChannel& exact, double pivot) {
   const Linear known = linear(exact, 1, pivot);
-  k.pivot[c] = pivot;
-  k.scale[c] = known.slope_x.hi;
-  k.scale_error[c] = std::abs(known.slope_x.hi) * kSingleError;
-  k.scale_tiny[c] = tiny_error(known.slope_x.hi);
-  k.offset[c] = known.offset.hi;
-  k.offset_error[c] = std::abs(known.offset.hi) * kSingleError + known.offset_error;
+  Slope{k.scale, k.scale_error, k.scale_tiny}.set(c, known.slope_x.hi, kSingleError);
+  set_offset(k, c, known, pivot);
 }
 
 void set_one(Gradient<OfChannels>& k, std::size_t c, const ExactChannel& exact, double pivot) {
   const Linear known = linear(exact, 2, pivot);
-  k.pivot[c] = pivot;
-  k.slope[c] = known.slope_x.hi;
-  k.slope_error[c] = std::abs(known.slope_x.hi) * kSingleError;
-  k.slope_tiny[c] = tiny_error(known.slope_x.hi);
-  k.scale[c] = known.slope_dy.hi;
-  k.scale_error[c] = std::abs(known.slope_dy.hi) * kSingleError;
-  k.scale_tiny[c] = tiny_error(known.slope_dy.hi);
-  k.offset[c] = known.offset.hi;
-  k.offset_error[c] = std::abs(known.offset.hi) * kSingleError + known.offset_error;
+  Slope{k.slope, k.slope_error, k.slope_tiny}.set(c, known.slope_x.hi, kSingleError);
+  Slope{k.scale, k.scale_error, k.scale_tiny}.set(c, known.slope_dy.hi, kSingleError);
+  set_offset(k, c, known, pivot);
 }
 
-// Pairs need no pivot: what cancels has bits enough.
 void set_one(AffinePair<OfChannels>& k, std::size_t c, const ExactChannel& exact,
              double /*pivot*/) {
   const Linear known = linear(exact, 1, 0);
-  k.scale[c] = known.slope_x.hi;
+  Slope{k.scale, k.scale_error, k.scale_tiny}.set(c, known.slope_x.hi, kPairError);
   k.scale_lo[c] = known.slope_x.lo;
-  k.scale_error[c] = std::abs(known.slope_x.hi) * kPairError;
-  k.scale_tiny[c] = tiny_error(known.slope_x.hi);
-  k.offset[c] = known.offset.hi;
-  k.offset_lo[c] = known.offset.lo;
-  k.offset_error[c] = known.offset_error;
+  set_offset(k, c, known);
 }
 
 void set_one(GradientPair<OfChannels>& k, std::size_t c, const ExactChannel& exact,
              double /*pivot*/) {
   const Linear known = linear(exact, 2, 0);
-  k.slope[c] = known.slope_x.hi;
+  Slope{k.slope, k.slope_error, k.slope_tiny}.set(c, known.slope_x.hi, kPairError);
   k.slope_lo[c] = known.slope_x.lo;
-  k.slope_error[c] = std::abs(known.slope_x.hi) * kPairError;
-  k.slope_tiny[c] = tiny_error(known.slope_x.hi);
-  k.scale[c] = known.slope_dy.hi;
+  Slope{k.scale, k.scale_error, k.scale_tiny}.set(c, known.slope_dy.hi, kPairError);
   k.scale_lo[c] = known.slope_dy.lo;
-  k.scale_error[c] = std::abs(known.slope_dy.hi) * kPairError;
-  k.scale_tiny[c] = tiny_error(known.slope_dy.hi);
-  k.offset[c] = known.offset.hi;
-  k.offset_lo[c] = known.offset.lo;
-  k.offset_error[c] = known.offset_error;
+  set_offset(k, c, known);
 }
 
 template <template <class> class Constants>
