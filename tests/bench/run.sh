@@ -15,11 +15,6 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${BUILD:-$root/build}
 
-{
-  "$root/tests/packages.sh"
-  echo "build: $build"
-  cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release -DBN_TESTS=ON
-  cmake --build "$build" --parallel "$(nproc)" --target bench
-} >&2
+"$root/tests/build.sh" bench
 BN=$build/bn BENCH_MEMORY=$build/tests/bench/bench_memory \
   exec /usr/bin/python3 -B "$root/tests/bench/bench.py" "$@"

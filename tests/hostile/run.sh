@@ -13,10 +13,5 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${BUILD:-$root/build}
 
-{
-  "$root/tests/packages.sh"
-  echo "build: $build"
-  cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release -DBN_TESTS=ON
-  cmake --build "$build" --parallel "$(nproc)" --target bn_hostile
-} >&2
+"$root/tests/build.sh" bn_hostile
 exec "$build/tests/hostile/bn_hostile" "$@"
