@@ -66,7 +66,7 @@ class TrainGradients final : public Reduction, public Formula, public ExactChann
     result_.dgamma[c] = dgamma(centre, with_x);
     if (!with_dx_) return;
     moments_[c] = {std::move(centre), std::move(totals.sum_dy), std::move(with_x)};
-    constants_.set(c, exact(c), quotient(sum_x, count));
+    constants_.set(c, exact(c), quotient(sum_x, count), &totals.sizes);
   }
 
   void conclude() override {
@@ -119,7 +119,7 @@ class TestGradients final : public Reduction, public Formula, public ExactChanne
                    dx != nullptr ? dx->dtype() : Dtype::float64),
         result_(result) {
     if (dx == nullptr) return;
-    for (std::size_t c = 0; c < gamma.size(); ++c) constants_.set(c, exact(c), 0);
+    for (std::size_t c = 0; c < gamma.size(); ++c) constants_.set(c, exact(c), 0, nullptr);
   }
 
   [[nodiscard]] Needs needs() const override {

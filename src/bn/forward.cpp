@@ -35,7 +35,7 @@ class NormaliseByRunning final : public Normalise {
         running_var_(running_var),
         parameters_(parameters) {
     for (std::size_t c = 0; c < running_mean.size(); ++c) {
-      constants_.set(c, exact(c), running_mean[c]);
+      constants_.set(c, exact(c), running_mean[c], nullptr);
     }
   }
 
@@ -75,7 +75,7 @@ class NormaliseByBatch final : public Normalise, public Reduction {
     const Dyadic squares = deviation(totals.sum_x, totals.sum_x_squares, count);
     const ChannelStatistics statistics = channel_statistics(totals.sum_x, squares, count);
     result_.statistics.set(c, statistics);
-    constants_.set(c, exact_y_of(c, totals.sum_x, squares), statistics.mean);
+    constants_.set(c, exact_y_of(c, totals.sum_x, squares), statistics.mean, &totals.sizes);
     result_.sums.sum[c] = std::move(totals.sum_x);
     result_.sums.sum_squares[c] = std::move(totals.sum_x_squares);
   }

@@ -62,6 +62,18 @@ class Accumulator {
 /// last bit is 2^-52 of its first.
 inline constexpr int kLowestOfFloat = -149 - 52;
 
+/// How large values are at most: every magnitude is less than 2^below, of the first and of the last
+/// array that are summed.
+struct Sizes {
+  static constexpr int kNone = -10000;  ///< no value but 0
+  std::array<int, 2> below = {kNone, kNone};
+
+  void see(int first, int last) {
+    if (first > below[0]) below[0] = first;
+    if (last > below[1]) below[1] = last;
+  }
+};
+
 /// Exact sums of values of a type, and of products of two. Sums of floats need less than a quarter
 /// of the memory of sums of doubles.
 template <class Real>
@@ -69,6 +81,7 @@ struct Accumulators;
 
 template <>
 struct Accumulators<float> {
+  Sizes sizes;
   Accumulator<kLowestOfFloat, 128> values;
   Accumulator<2 * kLowestOfFloat, 256> products;
 };
@@ -76,6 +89,7 @@ struct Accumulators<float> {
 /// Integers, too.
 template <>
 struct Accumulators<double> {
+  Sizes sizes;
   Accumulator<-1074, 1024> values;
   Accumulator<-2148, 2048> products;
 };

@@ -128,6 +128,52 @@ BN_INLINE PairEstimate<D> estimate(const GradientPair<Value>& k, const In* const
           add_error<In>(error, absolute(dy), at<D>(k.scale_error, i), at<D>(k.scale_tiny, i))};
 }
 
+// Of operands that are bounded. The bounds of the errors are those above with the largest operands,
+// and those of low and high; they leave out one rounding of each, which the factor of 2 in them
+// covers.
+template <class In, class D, class Value>
+BN_INLINE Between<D> estimate(const BoundedAffine<Value>& k, const In* const (&in)[1], size_t i) {
+  const D x = read<D>(in[0] + i);
+  const D scale = at<D>(k.scale, i);
+  return {multiply_add(x, scale, at<D>(k.low, i)), multiply_add(x, scale, at<D>(k.high, i))};
+}
+
+template <class In, class D, class Value>
+BN_INLINE Between<D> estimate(const BoundedGradient<Value>& k, const In* const (&in)[2], size_t i) {
+  const D x = read<D>(in[0] + i);
+  const D dy = read<D>(in[1] + i);
+  const D slope = at<D>(k.slope, i);
+  const D scale = at<D>(k.scale, i);
+  return {multiply_add(dy, scale, multiply_add(x, slope, at<D>(k.low, i))),
+          multiply_add(dy, scale, multiply_add(x, slope, at<D>(k.high, i)))};
+}
+
+template <class In, class D, class Value>
+BN_INLINE PairBetween<D> estimate(const BoundedAffinePair<Value>& k, const In* const (&in)[1],
+                                  size_t i) {
+  const D x = read<D>(in[0] + i);
+  const D scale_lo = at<D>(k.scale_lo, i);
+  const Pair<D> product = two_prod(x, at<D>(k.scale, i));
+  const Pair<D> sum = two_sum(product.hi, at<D>(k.offset, i));
+  const D lo = sum.lo + product.lo;
+  return {sum.hi, lo + multiply_add(x, scale_lo, at<D>(k.low, i)),
+          lo + multiply_add(x, scale_lo, at<D>(k.high, i))};
+}
+
+template <class In, class D, class Value>
+BN_INLINE PairBetween<D> estimate(const BoundedGradientPair<Value>& k, const In* const (&in)[2],
+                                  size_t i) {
+  const D x = read<D>(in[0] + i);
+  const D dy = read<D>(in[1] + i);
+  const Pair<D> a = two_prod(x, at<D>(k.slope, i));
+  const Pair<D> b = two_prod(dy, at<D>(k.scale, i));
+  const Pair<D> products = two_sum(a.hi, b.hi);
+  const Pair<D> sum = two_sum(products.hi, at<D>(k.offset, i));
+  const D low_parts = multiply_add(dy, at<D>(k.scale_lo, i), x * at<D>(k.slope_lo, i));
+  const D lo = ((products.lo + sum.lo) + (a.lo + b.lo)) + low_parts;
+  return {sum.hi, lo + at<D>(k.low, i), lo + at<D>(k.high, i)};
+}
+
 template <Store kStore, class Constants, class In, class Out>
 BN_INLINE bool evaluate_to(const In* const* operands, size_t n, const Constants& constants,
                            Out* results) {

@@ -22,32 +22,27 @@ constexpr SumKernels<Real> kSums{kChunk<Real>,
                                  {down_columns<Real, 1>, down_columns<Real, 2>}};
 
 template <class Constants>
-constexpr SingleKernels<Constants> kSingle{
-    evaluate<Constants, float, uint16_t>, evaluate<Constants, double, uint16_t>,
-    evaluate<Constants, float, float>, evaluate<Constants, double, float>};
+constexpr KernelsOf<Constants> kernels_of() {
+  if constexpr (Constants::kIsPair) {
+    return {evaluate<Constants, float, double>, evaluate<Constants, double, double>};
+  } else {
+    return {evaluate<Constants, float, uint16_t>, evaluate<Constants, double, uint16_t>,
+            evaluate<Constants, float, float>, evaluate<Constants, double, float>};
+  }
+}
 
-template <class Constants>
-constexpr PairKernels<Constants> kPair{evaluate<Constants, float, double>,
-                                       evaluate<Constants, double, double>};
+template <template <class> class... Constants>
+constexpr KernelsOfAll<Constants...> all_of(const KernelsOfAll<Constants...>*) {
+  return {kernels_of<Constants<Channel>>()..., kernels_of<Constants<Columns>>()...};
+}
 
 }  // namespace
 
 extern const Table kTable;
-const Table kTable{BN_KERNEL_NAME,
-                   kSums<float>,
-                   kSums<double>,
-                   kSingle<Affine<Channel>>,
-                   kSingle<Affine<Columns>>,
-                   kSingle<Gradient<Channel>>,
-                   kSingle<Gradient<Columns>>,
-                   kPair<AffinePair<Channel>>,
-                   kPair<AffinePair<Columns>>,
-                   kPair<GradientPair<Channel>>,
-                   kPair<GradientPair<Columns>>,
-                   widen_half,
-                   checksum<uint8_t>,
-                   checksum<uint16_t>,
-                   checksum<uint32_t>,
+const Table kTable{BN_KERNEL_NAME,     kSums<float>,
+                   kSums<double>,      all_of(static_cast<const ElementwiseKernels*>(nullptr)),
+                   widen_half,         checksum<uint8_t>,
+                   checksum<uint16_t>, checksum<uint32_t>,
                    checksum<uint64_t>};
 
 }  // namespace bn::kernels::BN_KERNEL_SET

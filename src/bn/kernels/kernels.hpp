@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 namespace bn::kernels {
@@ -114,6 +115,7 @@ constexpr double kTinyError = 64;
 template <class Value>
 struct Affine {
   static constexpr std::size_t operands = 1;  ///< {x}
+  static constexpr bool kIsPair = false;
   Value pivot;
   Value scale;
   Value scale_error;
@@ -126,6 +128,7 @@ struct Affine {
 template <class Value>
 struct Gradient {
   static constexpr std::size_t operands = 2;  ///< {x, dy}
+  static constexpr bool kIsPair = false;
   Value pivot;
   Value slope;
   Value slope_error;
@@ -141,6 +144,7 @@ struct Gradient {
 template <class Value>
 struct AffinePair {
   static constexpr std::size_t operands = 1;
+  static constexpr bool kIsPair = true;
   Value scale;
   Value scale_lo;
   Value scale_error;
@@ -154,6 +158,7 @@ struct AffinePair {
 template <class Value>
 struct GradientPair {
   static constexpr std::size_t operands = 2;
+  static constexpr bool kIsPair = true;
   Value slope;
   Value slope_lo;
   Value slope_error;
@@ -167,7 +172,68 @@ struct GradientPair {
   Value offset_error;
 };
 
+/// The same formulas for operands that are known not to be large, so that what is computed of all
+/// of them differs from the results by no more than the same bound: the kernels give its two ends
+/// from what they add to the products. Beyond the sizes that the constants were made for, results
+/// would be wrong. NaN for a channel without such a bound.
+template <class Value>
+struct BoundedAffine {
+  static constexpr std::size_t operands = 1;
+  static constexpr bool kIsPair = false;
+  Value scale;
+  Value low;   ///< offset less the bound of the error
+  Value high;  ///< offset and the bound of the error
+};
+template <class Value>
+struct BoundedGradient {
+  static constexpr std::size_t operands = 2;
+  static constexpr bool kIsPair = false;
+  Value slope;
+  Value scale;
+  Value low;
+  Value high;
+};
+template <class Value>
+struct BoundedAffinePair {
+  static constexpr std::size_t operands = 1;
+  static constexpr bool kIsPair = true;
+  Value scale;
+  Value scale_lo;
+  Value offset;
+  Value low;  ///< offset_lo less the bound of the error
+  Value high;
+};
+template <class Value>
+struct BoundedGradientPair {
+  static constexpr std::size_t operands = 2;
+  static constexpr bool kIsPair = true;
+  Value slope;
+  Value slope_lo;
+  Value scale;
+  Value scale_lo;
+  Value offset;
+  Value low;
+  Value high;
+};
+
 /// The same constants, each made into something else by f.
+template <class Value, class F>
+auto transform(const BoundedAffine<Value>& k, F f) -> BoundedAffine<decltype(f(k.scale))> {
+  return {f(k.scale), f(k.low), f(k.high)};
+}
+template <class Value, class F>
+auto transform(const BoundedGradient<Value>& k, F f) -> BoundedGradient<decltype(f(k.scale))> {
+  return {f(k.slope), f(k.scale), f(k.low), f(k.high)};
+}
+template <class Value, class F>
+auto transform(const BoundedAffinePair<Value>& k, F f) -> BoundedAffinePair<decltype(f(k.scale))> {
+  return {f(k.scale), f(k.scale_lo), f(k.offset), f(k.low), f(k.high)};
+}
+template <class Value, class F>
+auto transform(const BoundedGradientPair<Value>& k, F f)
+    -> BoundedGradientPair<decltype(f(k.scale))> {
+  return {f(k.slope), f(k.slope_lo), f(k.scale), f(k.scale_lo), f(k.offset), f(k.low), f(k.high)};
+}
 template <class Value, class F>
 auto transform(const Affine<Value>& k, F f) -> Affine<decltype(f(k.scale))> {
   return {f(k.pivot),      f(k.scale),  f(k.scale_error),
@@ -221,18 +287,21 @@ struct PairKernels {
   Evaluate<Constants, double, double>* double_from_double;
 };
 
+template <class Constants>
+using KernelsOf =
+    std::conditional_t<Constants::kIsPair, PairKernels<Constants>, SingleKernels<Constants>>;
+
+/// Those of all constants, each a base that is found by its type.
+template <template <class> class... Constants>
+struct KernelsOfAll : KernelsOf<Constants<Channel>>..., KernelsOf<Constants<Columns>>... {};
+using ElementwiseKernels = KernelsOfAll<Affine, Gradient, AffinePair, GradientPair, BoundedAffine,
+                                        BoundedGradient, BoundedAffinePair, BoundedGradientPair>;
+
 struct Table {
   const char* instruction_set;
   SumKernels<float> float_sums;
   SumKernels<double> double_sums;
-  SingleKernels<Affine<Channel>> affine_of_channel;
-  SingleKernels<Affine<Columns>> affine_of_columns;
-  SingleKernels<Gradient<Channel>> gradient_of_channel;
-  SingleKernels<Gradient<Columns>> gradient_of_columns;
-  PairKernels<AffinePair<Channel>> affine_pair_of_channel;
-  PairKernels<AffinePair<Columns>> affine_pair_of_columns;
-  PairKernels<GradientPair<Channel>> gradient_pair_of_channel;
-  PairKernels<GradientPair<Columns>> gradient_pair_of_columns;
+  ElementwiseKernels elementwise;
 
   void (*widen_half)(const std::uint16_t* half, std::size_t n, float* value);
 

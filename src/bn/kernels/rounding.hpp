@@ -23,6 +23,18 @@ struct PairEstimate {
   D lo;
   D error;
 };
+// Between low and high, or hi + low and hi + high.
+template <class D>
+struct Between {
+  D low;
+  D high;
+};
+template <class D>
+struct PairBetween {
+  D hi;
+  D low;
+  D high;
+};
 
 // A float with the bits of the double above its own last bit, which it sets if any bit is below
 // ("round to odd"): rounding that to a half gives what rounding the double itself gives.
@@ -42,24 +54,28 @@ struct Ends {
   End high;
 };
 template <class Out, class D>
-BN_INLINE auto rounded_ends(Estimate<D> v) {
-  const D low = v.value - v.error;
-  const D high = v.value + v.error;
+BN_INLINE auto rounded_ends(Between<D> v) {
   if constexpr (sizeof(Out) == sizeof(float)) {
-    return Ends<decltype(to_floats(low))>{to_floats(low), to_floats(high)};
+    return Ends<decltype(to_floats(v.low))>{to_floats(v.low), to_floats(v.high)};
   } else {
-    return Ends<decltype(to_halves(to_floats(low)))>{to_halves(to_odd_floats(low)),
-                                                     to_halves(to_odd_floats(high))};
+    return Ends<decltype(to_halves(to_floats(v.low)))>{to_halves(to_odd_floats(v.low)),
+                                                       to_halves(to_odd_floats(v.high))};
   }
 }
 template <class Out, class D>
+BN_INLINE auto rounded_ends(Estimate<D> v) {
+  return rounded_ends<Out>(Between<D>{v.value - v.error, v.value + v.error});
+}
+template <class Out, class D>
+BN_INLINE Ends<D> rounded_ends(PairBetween<D> v) {
+  return {v.hi + v.low, v.hi + v.high};
+}
+template <class Out, class D>
 BN_INLINE Ends<D> rounded_ends(PairEstimate<D> v) {
-  return {v.hi + (v.lo - v.error), v.hi + (v.lo + v.error)};
+  return rounded_ends<Out>(PairBetween<D>{v.hi, v.lo - v.error, v.lo + v.error});
 }
 
-// Writes results, and remembers whether the ends of one did not agree. It also adds them up: a sum
-// is not finite where one of them is not. Large results may overflow it, too, so it only tells
-// where to look closer.
+// Writes results, and remembers whether the ends of one did not agree or were not finite.
 template <class Out, Store kStore>
 class ResultWriter {
  public:
@@ -81,9 +97,9 @@ class ResultWriter {
   BN_INLINE void write(Out* p, AnyEstimate result) {
     const auto [low, high] = rounded_ends<Out>(result);
     if constexpr (sizeof low == sizeof(Out)) {
-      compare(low, high, doubts_of_rest_, sum_of_rest_);
+      doubts_of_rest_ |= doubts<BitsOfOne>(low, high);
     } else {
-      compare(low, high, doubts_, sum_);
+      doubts_ |= doubts<Bits>(low, high);
     }
     if constexpr (kStore == Store::non_temporal && !kHalf && sizeof low != sizeof(Out)) {
       store_non_temporal(p, low);
@@ -93,45 +109,31 @@ class ResultWriter {
   }
 
   [[nodiscard]] bool undecided() const {
-    Bits doubts = doubts_;
-    auto doubts_of_rest = doubts_of_rest_;
-    if constexpr (!kHalf) {
-      // Finite sums less themselves are zero, others NaN.
-      doubts |= bits_of_results<Bits>(sum_ - sum_);
-      doubts_of_rest |= bits_of_results<BitsOfOne>(sum_of_rest_ - sum_of_rest_);
-    }
-    bool any = doubts_of_rest != 0;
-    for (size_t l = 0; l < kLanes; ++l) any = any || doubts[l] != 0;
+    bool any = doubts_of_rest_ != 0;
+    for (size_t l = 0; l < kLanes; ++l) any = any || doubts_[l] != 0;
     return any;
   }
 
  private:
   static constexpr bool kHalf = sizeof(Out) == sizeof(uint16_t);
-  using Vector = typename result_vector<Out>::type;
   using Bits = typename result_vector<Out>::bits;
   using BitsOfOne = typename bits_of<Out>::type;
 
-  template <class To, class From>
-  static BN_INLINE To bits_of_results(const From& from) {
-    To bits;
-    static_assert(sizeof bits == sizeof from);
-    __builtin_memcpy(&bits, &from, sizeof bits);
-    return bits;
-  }
-  template <class Result, class Doubts>
-  static BN_INLINE void compare(Result low, Result high, Doubts& doubts, Result& sum) {
-    doubts = (Doubts)(doubts | (bits_of_results<Doubts>(low) ^ bits_of_results<Doubts>(high)));
+  // Zero where the ends are the same finite value.
+  template <class Doubts, class Result>
+  static BN_INLINE Doubts doubts(Result low, Result high) {
     if constexpr (kHalf) {
-      // As a sum would be: with all bits of the exponent it is not finite.
-      constexpr uint16_t kExponent = 0x7c00;
-      doubts = (Doubts)(doubts | (Doubts)((low & kExponent) == kExponent));
+      constexpr uint16_t kExponent = 0x7c00;  // all of it: infinite or NaN
+      return (Doubts)((low ^ high) | (Doubts)((low & kExponent) == kExponent));
     } else {
-      sum += low;
+      // -0 less +0 is -0, and infinity less itself is NaN.
+      const Result difference = low - high;
+      Doubts bits;
+      __builtin_memcpy(&bits, &difference, sizeof bits);
+      return bits;
     }
   }
 
-  Vector sum_ = {};
-  Out sum_of_rest_ = 0;
   Bits doubts_ = {};
   BitsOfOne doubts_of_rest_ = 0;
 };

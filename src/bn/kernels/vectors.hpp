@@ -200,22 +200,19 @@ struct bit_vector<double> {
   using type = uint64_t __attribute__((vector_size(BN_VECTOR_BYTES)));
 };
 
-// What a vector of doubles becomes as results, and their bits; halves are their bits.
+// The bits of the results that a vector of doubles becomes.
 template <class Real>
 struct result_vector;
 template <>
 struct result_vector<float> {
-  using type = Floats;
   using bits = uint32_t __attribute__((vector_size(BN_VECTOR_BYTES / 2)));
 };
 template <>
 struct result_vector<uint16_t> {
-  using type = Halves;
   using bits = Halves;
 };
 template <>
 struct result_vector<double> {
-  using type = Doubles;
   using bits = uint64_t __attribute__((vector_size(BN_VECTOR_BYTES)));
 };
 

@@ -67,14 +67,16 @@ class ThreadSums {
   ChannelTotals take(std::size_t channel) {
     ChannelTotals totals;
     if (moments_) {
-      auto [values, products] = moments_->take(channel);
+      auto [values, products, sizes] = moments_->take(channel);
       totals.sum_x = std::move(values);
       totals.sum_x_squares = std::move(products);
+      totals.sizes = sizes;
     }
     if (products_) {
-      auto [values, products] = products_->take(channel);
+      auto [values, products, sizes] = products_->take(channel);
       totals.sum_dy = std::move(values);
       totals.sum_dy_x = std::move(products);
+      totals.sizes = sizes;
     }
     return totals;
   }

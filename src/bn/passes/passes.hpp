@@ -9,6 +9,7 @@
 
 #include "bn/arrays/array.hpp"
 #include "bn/error.hpp"
+#include "bn/exact/accumulator.hpp"
 #include "bn/exact/dyadic.hpp"
 #include "bn/passes/execution.hpp"
 #include "bn/tiles/checksum.hpp"
@@ -22,6 +23,7 @@ struct ChannelTotals {
   Dyadic sum_x_squares;
   Dyadic sum_dy;
   Dyadic sum_dy_x;
+  Sizes sizes;  ///< of x and dy; of x twice where dy is not summed
 };
 
 /// The sums that a computation needs, and what it makes of them. finish() is called from several

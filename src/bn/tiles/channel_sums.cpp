@@ -1,6 +1,7 @@
 #include "bn/tiles/channel_sums.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "bn/arrays/elements.hpp"
 #include "bn/kernels/kernels.hpp"
@@ -61,6 +62,7 @@ ChannelSums& ChannelSums::operator+=(const ChannelSums& other) {
     for (std::size_t c = 0; c < all.size(); ++c) {
       all[c].values += others[c].values;
       all[c].products += others[c].products;
+      all[c].sizes.see(others[c].sizes.below[0], others[c].sizes.below[1]);
     }
   };
   std::visit(add, channels_);
@@ -71,7 +73,7 @@ ChannelSums::Exact ChannelSums::take(std::size_t channel) {
   return std::visit(
       [&](auto& all) {
         auto& sums = all[channel - first_channel_];
-        return Exact{sums.values.take(), sums.products.take()};
+        return Exact{sums.values.take(), sums.products.take(), std::exchange(sums.sizes, {})};
       },
       channels_);
 }
@@ -133,6 +135,8 @@ void ChannelSums::add_one_by_one(const TileArrays& arrays) {
       if (!last_element) continue;
       auto& sums = channels[tile.channel.begin + i / tile.inner.count - first_channel_];
       sums.values.add(last_element->value, last_element->exponent);
+      sums.sizes.see(first_element ? size_of(*first_element) : Sizes::kNone,
+                     size_of(*last_element));
       if (first_element) add_product(sums.products, *first_element, *last_element);
     }
   };

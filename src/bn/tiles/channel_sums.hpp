@@ -38,6 +38,7 @@ class ChannelSums {
   struct Exact {
     Dyadic values;
     Dyadic products;
+    Sizes sizes;
   };
   /// The sums of a channel, which are zero from then on.
   [[nodiscard]] Exact take(std::size_t channel);

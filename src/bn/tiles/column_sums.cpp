@@ -217,6 +217,7 @@ void ColumnSums<Real, kArrays>::add_element_sums(const Chunk& chunk, std::size_t
   for (std::size_t t = 0; t < products.size(); ++t) {
     sums.products.add(products[t], first + last + Grid::product[t]);
   }
+  sums.sizes.see(first + 1, last + 1);
 }
 
 template <class Real, std::size_t kArrays>

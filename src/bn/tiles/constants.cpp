@@ -1,5 +1,6 @@
 #include "bn/tiles/constants.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -10,12 +11,18 @@ namespace {
 
 using kernels::Affine;
 using kernels::AffinePair;
+using kernels::BoundedAffine;
+using kernels::BoundedAffinePair;
+using kernels::BoundedGradient;
+using kernels::BoundedGradientPair;
 using kernels::Gradient;
 using kernels::GradientPair;
 using kernels::kPairError;
 using kernels::kSingleError;
 using kernels::kTinyError;
 using OfChannels = ChannelConstants::OfChannels;
+template <template <class> class General, template <class> class Bounded>
+using Kinds = ChannelConstants::Kinds<General, Bounded>;
 
 // Sizes of constants with which nothing that matters over- or underflows in the kernels, operands
 // that were floats included.
@@ -25,9 +32,17 @@ constexpr int kSafe = 400;
 // this.
 constexpr double kSignOfZero = 0x1p-500;
 
+// More than this many times what results are like, a bound of their terms would leave many of them
+// uncertain.
+constexpr double kTooMuchForSingles = 0x1p9;
+constexpr double kTooMuchForPairs = 0x1p30;
+
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
 // A channel's formula as slope_x * (x - pivot) + slope_dy * dy + offset, as far as pairs of doubles
 // tell. slope_x.hi is NaN where something is not safe.
 struct Linear {
+  double pivot = 0;
   DoubleDouble slope_x;  // of the first operand
   DoubleDouble slope_dy;
   DoubleDouble offset;
@@ -36,7 +51,7 @@ struct Linear {
 
 // A value that is safe, or NaN.
 DoubleDouble narrow(const Wide& value) {
-  if (std::abs(value.exponent) > kSafe) return {std::numeric_limits<double>::quiet_NaN(), 0};
+  if (std::abs(value.exponent) > kSafe) return {kUnknown, 0};
   const double factor = power_of_two(value.exponent);
   return {value.significand.hi * factor, value.significand.lo * factor};
 }
@@ -47,6 +62,7 @@ Linear linear(const ExactChannel& exact, std::size_t operands, double pivot) {
   const Wide root =
       (exact.power == 3 ? inverse * (inverse * inverse) : inverse) * wide(exact.factor);
   Linear result;
+  result.pivot = pivot;
   Wide offset = wide(exact.offset);
   double size = std::abs(narrow(offset).hi);
   for (std::size_t k = 0; k < operands; ++k) {
@@ -63,9 +79,35 @@ Linear linear(const ExactChannel& exact, std::size_t operands, double pivot) {
   result.offset_error = size * kPairError;
   if (size == 0 && std::signbit(exact.offset)) result.offset_error = kSignOfZero;
   if (!std::isfinite(size + result.offset.hi + result.slope_dy.hi + narrow(wide(pivot)).hi)) {
-    result.slope_x.hi = std::numeric_limits<double>::quiet_NaN();
+    result.slope_x.hi = kUnknown;
   }
   return result;
+}
+
+// At least the size of a slope times a value below 2^exponent; 0 only where that is 0.
+double size_of_term(DoubleDouble slope, int exponent) {
+  if (slope.hi == 0 || exponent == Sizes::kNone) return 0;
+  constexpr int kFar = 1000;
+  if (exponent > kFar) return std::numeric_limits<double>::infinity();
+  const double size = std::abs(slope.hi) * power_of_two(std::max(exponent, -kFar));
+  return std::max(size, std::numeric_limits<double>::min());
+}
+
+// The most that the sizes of a result's terms add up to. kUnknown where that is much more than what
+// results are like, where what kernels lose by underflow is not far below it, and where a result of
+// 0 has another sign than the kernels' sum.
+double largest_terms(const ExactChannel& exact, const Linear& known, std::size_t operands,
+                     const Sizes& sizes, Dtype results) {
+  const double of_x = size_of_term(known.slope_x, sizes.below[0]);
+  const double of_dy = size_of_term(known.slope_dy, sizes.below[1]);
+  const double of_offset =
+      std::abs(known.slope_x.hi * known.pivot) + known.offset_error / kPairError;
+  const double all = of_x + of_dy + of_offset;
+  const double typical = operands == 1 ? std::abs(exact.factor) + std::abs(exact.offset) : of_dy;
+  const double too_much = results == Dtype::float64 ? kTooMuchForPairs : kTooMuchForSingles;
+  const bool safe = all == 0 || all > 0x1p-400;
+  const bool negative_zero = exact.offset == 0 && std::signbit(exact.offset);
+  return safe && all <= too_much * typical && !negative_zero ? all : kUnknown;
 }
 
 // A slope, and what the kernels have to allow for where an operand is multiplied by it.
@@ -83,72 +125,106 @@ struct Slope {
 
 // What all formulas in double arithmetic have besides their slopes.
 template <class Single>
-void set_offset(Single& k, std::size_t c, const Linear& known, double pivot) {
-  k.pivot[c] = pivot;
+void set_offset(Single& k, std::size_t c, const Linear& known) {
+  k.pivot[c] = known.pivot;
   k.offset[c] = known.offset.hi;
   k.offset_error[c] = std::abs(known.offset.hi) * kSingleError + known.offset_error;
 }
 
-// And those in twice its precision, which need no pivot: what cancels has bits enough.
+// And those in twice its precision.
 template <class Pair>
-void set_offset(Pair& k, std::size_t c, const Linear& known) {
+void set_offset_pair(Pair& k, std::size_t c, const Linear& known) {
   k.offset[c] = known.offset.hi;
   k.offset_lo[c] = known.offset.lo;
   k.offset_error[c] = known.offset_error;
 }
 
-void set_one(Affine<OfChannels>& k, std::size_t c, const ExactChannel& exact, double pivot) {
-  const Linear known = linear(exact, 1, pivot);
-  Slope{k.scale, k.scale_error, k.scale_tiny}.set(c, known.slope_x.hi, kSingleError);
-  set_offset(k, c, known, pivot);
+// Where all results lie about a value by which the products are moved.
+template <class Constants>
+void set_ends(Constants& bounded, std::size_t c, double about, double error) {
+  bounded.low[c] = about - error;
+  bounded.high[c] = about + error;
 }
 
-void set_one(Gradient<OfChannels>& k, std::size_t c, const ExactChannel& exact, double pivot) {
-  const Linear known = linear(exact, 2, pivot);
+// Of one channel, with the largest sum of the sizes of a result's terms, or NaN.
+void set_one(Kinds<Affine, BoundedAffine>& constants, std::size_t c, const Linear& known,
+             double largest) {
+  auto& [k, bounded] = constants;
+  Slope{k.scale, k.scale_error, k.scale_tiny}.set(c, known.slope_x.hi, kSingleError);
+  set_offset(k, c, known);
+  bounded.scale[c] = known.slope_x.hi;
+  set_ends(bounded, c, known.offset.hi - known.slope_x.hi * known.pivot, largest * kSingleError);
+}
+
+void set_one(Kinds<Gradient, BoundedGradient>& constants, std::size_t c, const Linear& known,
+             double largest) {
+  auto& [k, bounded] = constants;
   Slope{k.slope, k.slope_error, k.slope_tiny}.set(c, known.slope_x.hi, kSingleError);
   Slope{k.scale, k.scale_error, k.scale_tiny}.set(c, known.slope_dy.hi, kSingleError);
-  set_offset(k, c, known, pivot);
+  set_offset(k, c, known);
+  bounded.slope[c] = known.slope_x.hi;
+  bounded.scale[c] = known.slope_dy.hi;
+  set_ends(bounded, c, known.offset.hi - known.slope_x.hi * known.pivot, largest * kSingleError);
 }
 
-void set_one(AffinePair<OfChannels>& k, std::size_t c, const ExactChannel& exact,
-             double /*pivot*/) {
-  const Linear known = linear(exact, 1, 0);
+void set_one(Kinds<AffinePair, BoundedAffinePair>& constants, std::size_t c, const Linear& known,
+             double largest) {
+  auto& [k, bounded] = constants;
   Slope{k.scale, k.scale_error, k.scale_tiny}.set(c, known.slope_x.hi, kPairError);
   k.scale_lo[c] = known.slope_x.lo;
-  set_offset(k, c, known);
+  set_offset_pair(k, c, known);
+  bounded.scale[c] = known.slope_x.hi;
+  bounded.scale_lo[c] = known.slope_x.lo;
+  bounded.offset[c] = known.offset.hi;
+  set_ends(bounded, c, known.offset.lo, largest * kPairError);
 }
 
-void set_one(GradientPair<OfChannels>& k, std::size_t c, const ExactChannel& exact,
-             double /*pivot*/) {
-  const Linear known = linear(exact, 2, 0);
+void set_one(Kinds<GradientPair, BoundedGradientPair>& constants, std::size_t c,
+             const Linear& known, double largest) {
+  auto& [k, bounded] = constants;
   Slope{k.slope, k.slope_error, k.slope_tiny}.set(c, known.slope_x.hi, kPairError);
   k.slope_lo[c] = known.slope_x.lo;
   Slope{k.scale, k.scale_error, k.scale_tiny}.set(c, known.slope_dy.hi, kPairError);
   k.scale_lo[c] = known.slope_dy.lo;
-  set_offset(k, c, known);
+  set_offset_pair(k, c, known);
+  bounded.slope[c] = known.slope_x.hi;
+  bounded.slope_lo[c] = known.slope_x.lo;
+  bounded.scale[c] = known.slope_dy.hi;
+  bounded.scale_lo[c] = known.slope_dy.lo;
+  bounded.offset[c] = known.offset.hi;
+  set_ends(bounded, c, known.offset.lo, largest * kPairError);
 }
 
-template <template <class> class Constants>
-Constants<OfChannels> zeros(std::size_t channels) {
-  return kernels::transform(Constants<double>{},
-                            [&](double zero) { return OfChannels(channels, zero); });
+template <template <class> class General, template <class> class Bounded>
+ChannelConstants::Any zeros(std::size_t channels) {
+  const auto zero = [&](double) { return OfChannels(channels); };
+  return Kinds<General, Bounded>{kernels::transform(General<double>{}, zero),
+                                 kernels::transform(Bounded<double>{}, zero)};
 }
 
-ChannelConstants::Any zeros(std::size_t channels, std::size_t operands, Dtype results) {
-  const bool pairs = results == Dtype::float64;
-  if (operands == 1 && !pairs) return zeros<Affine>(channels);
-  if (operands == 1) return zeros<AffinePair>(channels);
-  if (!pairs) return zeros<Gradient>(channels);
-  return zeros<GradientPair>(channels);
+ChannelConstants::Any zeros(std::size_t channels, std::size_t operands, bool pairs) {
+  if (operands == 1 && !pairs) return zeros<Affine, BoundedAffine>(channels);
+  if (operands == 1) return zeros<AffinePair, BoundedAffinePair>(channels);
+  if (!pairs) return zeros<Gradient, BoundedGradient>(channels);
+  return zeros<GradientPair, BoundedGradientPair>(channels);
 }
 
 }  // namespace
 
 ChannelConstants::ChannelConstants(std::size_t channels, std::size_t operands, Dtype results)
-    : constants_(zeros(channels, operands, results)) {}
+    : operands_(operands),
+      results_(results),
+      constants_(zeros(channels, operands, results == Dtype::float64)) {}
 
-void ChannelConstants::set(std::size_t channel, const ExactChannel& exact, double pivot) {
-  std::visit([&](auto& constants) { set_one(constants, channel, exact, pivot); }, constants_);
+void ChannelConstants::set(std::size_t channel, const ExactChannel& exact, double pivot,
+                           const Sizes* sizes) {
+  const bool pairs = results_ == Dtype::float64;
+  // Pairs need no pivot: what cancels has bits enough.
+  const Linear known = linear(exact, operands_, pairs ? 0 : pivot);
+  const double largest =
+      sizes == nullptr ? kUnknown : largest_terms(exact, known, operands_, *sizes, results_);
+  std::visit([&](auto& all) { set_one(all, channel, known, largest); }, constants_);
+  if (std::isnan(largest)) all_bounded_ = false;
 }
 
 }  // namespace bn

@@ -2,11 +2,13 @@
 // the exact formulas of the channels.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <variant>
 #include <vector>
 
 #include "bn/arrays/dtype.hpp"
+#include "bn/exact/accumulator.hpp"
 #include "bn/exact/exact_channel.hpp"
 #include "bn/kernels/kernels.hpp"
 
@@ -18,17 +20,32 @@ class ChannelConstants {
  public:
   ChannelConstants(std::size_t channels, std::size_t operands, Dtype results);
 
-  /// Of a channel whose x lie about the pivot, which decides how often double arithmetic is enough
-  /// and nothing else. Called from several threads, each with other channels.
-  void set(std::size_t channel, const ExactChannel& exact, double pivot);
+  /// Of a channel whose x lie about the pivot, and whose operands are of these sizes if they are
+  /// known: both decide how fast results are, and nothing else. Called from several threads, each
+  /// with other channels.
+  void set(std::size_t channel, const ExactChannel& exact, double pivot, const Sizes* sizes);
 
   using OfChannels = std::vector<double>;
-  using Any = std::variant<kernels::Affine<OfChannels>, kernels::Gradient<OfChannels>,
-                           kernels::AffinePair<OfChannels>, kernels::GradientPair<OfChannels>>;
+  /// Those for any operands, and those for bounded ones, which are NaN where there is no bound, or
+  /// none that is of use.
+  template <template <class> class General, template <class> class Bounded>
+  struct Kinds {
+    General<OfChannels> general;
+    Bounded<OfChannels> bounded;
+  };
+  using Any = std::variant<Kinds<kernels::Affine, kernels::BoundedAffine>,
+                           Kinds<kernels::Gradient, kernels::BoundedGradient>,
+                           Kinds<kernels::AffinePair, kernels::BoundedAffinePair>,
+                           Kinds<kernels::GradientPair, kernels::BoundedGradientPair>>;
   [[nodiscard]] const Any& of_channels() const { return constants_; }
+  /// Every channel that has been set has a bound.
+  [[nodiscard]] bool all_bounded() const { return all_bounded_; }
 
  private:
+  const std::size_t operands_;
+  const Dtype results_;
   Any constants_;
+  std::atomic<bool> all_bounded_{true};
 };
 
 }  // namespace bn

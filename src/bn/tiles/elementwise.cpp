@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
+#include <optional>
 #include <type_traits>
 #include <vector>
 
@@ -12,12 +14,8 @@
 namespace bn {
 namespace {
 
-using kernels::Affine;
-using kernels::AffinePair;
 using kernels::Channel;
 using kernels::Columns;
-using kernels::Gradient;
-using kernels::GradientPair;
 using kernels::Store;
 
 // Elements converted at a time: two operands of them as double are 16 KiB, half of an L1 cache.
@@ -32,28 +30,6 @@ constexpr std::size_t kNarrow = 128;
 
 // Both ends of a shorter run would share their cache lines with ordinary stores.
 constexpr std::size_t kMinNonTemporal = 128;
-
-template <class Constants>
-const auto& kernels_of() {
-  const kernels::Table& table = kernels::table();
-  if constexpr (std::is_same_v<Constants, Affine<Channel>>) {
-    return table.affine_of_channel;
-  } else if constexpr (std::is_same_v<Constants, Affine<Columns>>) {
-    return table.affine_of_columns;
-  } else if constexpr (std::is_same_v<Constants, Gradient<Channel>>) {
-    return table.gradient_of_channel;
-  } else if constexpr (std::is_same_v<Constants, Gradient<Columns>>) {
-    return table.gradient_of_columns;
-  } else if constexpr (std::is_same_v<Constants, AffinePair<Channel>>) {
-    return table.affine_pair_of_channel;
-  } else if constexpr (std::is_same_v<Constants, AffinePair<Columns>>) {
-    return table.affine_pair_of_columns;
-  } else if constexpr (std::is_same_v<Constants, GradientPair<Channel>>) {
-    return table.gradient_pair_of_channel;
-  } else {
-    return table.gradient_pair_of_columns;
-  }
-}
 
 // An operand as it is before results take its place, if they do.
 class KeptOperand {
@@ -87,9 +63,9 @@ bool evaluate_as(const std::array<Element, kOperands>& operands, std::size_t n,
   const auto run = [&]<class Out>(kernels::Evaluate<Constants, In, Out>* kernel, Out* out) {
     return kernel(in.data(), n, constants, out, store);
   };
-  const auto& kernels = kernels_of<Constants>();
+  const kernels::KernelsOf<Constants>& kernels = kernels::table().elementwise;
   constexpr bool kFloat = std::is_same_v<In, float>;
-  if constexpr (requires { kernels.double_from_float; }) {
+  if constexpr (Constants::kIsPair) {
     auto* out = reinterpret_cast<double*>(results);
     if constexpr (kFloat) return run(kernels.double_from_float, out);
     if constexpr (!kFloat) return run(kernels.double_from_double, out);
@@ -130,8 +106,7 @@ class ColumnsOf {
     }
     values_ = expanded_.data();
   }
-  ColumnsOf(const ColumnsOf&) = delete;
-  ColumnsOf& operator=(const ColumnsOf&) = delete;
+  ColumnsOf(ColumnsOf&&) = default;
 
   [[nodiscard]] const double* from(std::size_t column) const { return values_ + column; }
 
@@ -151,17 +126,18 @@ Constants<Columns> constants_from(const Constants<Columns>& constants, std::size
 }
 
 // The results of a tile, piece by piece.
-template <template <class> class Constants>
+template <template <class> class General, template <class> class Bounded>
 class TileResults {
  public:
-  static constexpr std::size_t kOperands = Constants<Channel>::operands;
+  static constexpr std::size_t kOperands = General<Channel>::operands;
 
   TileResults(const Tile& tile, std::span<const Block> operands,
-              const Constants<std::vector<double>>& constants, const ExactChannels& exact,
-              Dtype dtype, MutableRows results)
+              const ChannelConstants::Kinds<General, Bounded>& constants, bool all_bounded,
+              const ExactChannels& exact, Dtype dtype, MutableRows results)
       : tile_(tile),
         operands_(operands),
         constants_(constants),
+        all_bounded_(all_bounded),
         dtype_(dtype),
         results_(results),
         undecided_(exact, dtype) {}
@@ -177,14 +153,19 @@ class TileResults {
   }
 
  private:
+  using OfChannels = ChannelConstants::OfChannels;
+
   void along_runs() {
     for (std::size_t r = 0; r < tile_.outer.count; ++r) {
       for (std::size_t c = 0; c < tile_.channel.count; ++c) {
         const std::size_t channel = tile_.channel.begin + c;
-        const Constants<Channel> constants = kernels::transform(
-            constants_, [&](const std::vector<double>& constant) { return constant[channel]; });
+        const auto own = [&](const OfChannels& constant) { return constant[channel]; };
+        const General<Channel> general = kernels::transform(constants_.general, own);
+        const Bounded<Channel> bounded = kernels::transform(constants_.bounded, own);
+        const bool is_bounded = !std::isnan(bounded.low);
         for (std::size_t i = 0; i < tile_.inner.count; i += kPiece) {
-          piece(r, c * tile_.inner.count + i, std::min(kPiece, tile_.inner.count - i), constants);
+          piece(r, c * tile_.inner.count + i, std::min(kPiece, tile_.inner.count - i),
+                is_bounded ? &bounded : nullptr, [&] { return general; });
         }
       }
     }
@@ -194,22 +175,30 @@ class TileResults {
   void down_columns() {
     const std::size_t width = tile_.row_size();
     const std::size_t rows = contiguous() && width < kNarrow ? kPiece / width : 1;
-    const Constants<ColumnsOf> constants = kernels::transform(
-        constants_,
-        [&](const std::vector<double>& constant) { return ColumnsOf(constant, tile_, rows); });
+    const auto columns = [&](const OfChannels& constant) {
+      return ColumnsOf(constant, tile_, rows);
+    };
+    const Bounded<ColumnsOf> bounded = kernels::transform(constants_.bounded, columns);
+    // Made when they are needed.
+    std::optional<General<ColumnsOf>> general;
     for (std::size_t r = 0; r < tile_.outer.count; r += rows) {
       const std::size_t n = std::min(rows, tile_.outer.count - r) * width;
       for (std::size_t i = 0; i < n; i += kPiece) {
-        const Constants<Columns> from_here = kernels::transform(
-            constants, [&](const ColumnsOf& constant) { return constant.from(i); });
-        piece(r, i, std::min(kPiece, n - i), from_here);
+        const auto from_here = [&](const ColumnsOf& constant) { return constant.from(i); };
+        const Bounded<Columns> bounded_here = kernels::transform(bounded, from_here);
+        piece(r, i, std::min(kPiece, n - i), all_bounded_ ? &bounded_here : nullptr, [&] {
+          if (!general) general.emplace(kernels::transform(constants_.general, columns));
+          return kernels::transform(*general, from_here);
+        });
       }
     }
   }
 
-  // n <= kPiece results from position i of a row on.
-  template <class Value>
-  void piece(std::size_t row, std::size_t i, std::size_t n, const Constants<Value>& constants) {
+  // n <= kPiece results from position i of a row on: first with the constants for bounded operands,
+  // if there are any.
+  template <class BoundedConstants, class GeneralConstants>
+  void piece(std::size_t row, std::size_t i, std::size_t n, const BoundedConstants* bounded,
+             GeneralConstants general) {
     std::byte* const results = results_.data + row * results_.stride + i * item_size(dtype_);
     std::array<Element, kOperands> operands;
     std::array<KeptOperand, kOperands> before;
@@ -220,8 +209,14 @@ class TileResults {
     }
     const Store store =
         results_.non_temporal && n >= kMinNonTemporal ? Store::non_temporal : Store::cached;
-    if (!evaluate(operands, n, constants, dtype_, results, store)) return;
-    for (std::size_t a = 0; a < kOperands; ++a) operands[a] = before[a].first();
+    const auto undecided = [&](const auto& constants) {
+      if (!evaluate(operands, n, constants, dtype_, results, store)) return false;
+      for (std::size_t a = 0; a < kOperands; ++a) operands[a] = before[a].first();
+      return true;
+    };
+    if (bounded != nullptr && !undecided(*bounded)) return;
+    const auto constants = general();
+    if (!undecided(constants)) return;
     for (std::size_t k = 0; k < n; k += kFew) {
       again(operands, i, k, std::min(kFew, n - k), constants, results);
     }
@@ -231,7 +226,7 @@ class TileResults {
   // where they are not certain one by one, or where one is not certain by itself, exactly.
   template <class Value>
   void again(const std::array<Element, kOperands>& operands, std::size_t i, std::size_t k,
-             std::size_t n, const Constants<Value>& constants, std::byte* results) {
+             std::size_t n, const General<Value>& constants, std::byte* results) {
     std::array<Element, kOperands> from_here;
     for (std::size_t a = 0; a < kOperands; ++a) from_here[a] = operands[a].behind(k);
     std::byte* const result = results + k * item_size(dtype_);
@@ -257,7 +252,8 @@ class TileResults {
 
   const Tile& tile_;
   const std::span<const Block> operands_;
-  const Constants<std::vector<double>>& constants_;
+  const ChannelConstants::Kinds<General, Bounded>& constants_;
+  const bool all_bounded_;
   const Dtype dtype_;
   const MutableRows results_;
   Undecided undecided_;
@@ -268,8 +264,11 @@ class TileResults {
 Counts results(const Tile& tile, std::span<const Block> operands, const ChannelConstants& constants,
                const ExactChannels& exact, Dtype dtype, MutableRows rows) {
   return std::visit(
-      [&]<template <class> class Constants>(const Constants<std::vector<double>>& of_channels) {
-        return TileResults<Constants>(tile, operands, of_channels, exact, dtype, rows).compute();
+      [&]<template <class> class General, template <class> class Bounded>(
+          const ChannelConstants::Kinds<General, Bounded>& kinds) {
+        return TileResults<General, Bounded>(tile, operands, kinds, constants.all_bounded(), exact,
+                                             dtype, rows)
+            .compute();
       },
       constants.of_channels());
 }

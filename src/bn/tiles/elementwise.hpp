@@ -3,7 +3,9 @@
 //
 //   1. The kernels compute an interval in which each result lies, in double arithmetic for float16
 //      and float32, in twice its precision for float64 (kernels/elementwise.hpp). Where both ends
-//      round to the same value, that is the result (kernels/rounding.hpp).
+//      round to the same value, that is the result (kernels/rounding.hpp). Where the sums have told
+//      how large a channel's operands are, the interval is first the same for all of its results,
+//      which is faster, then each result's own.
 //   2. What is left is computed from the channel's exact formula in about 100 bits, and looked at
 //      in the same way (undecided.hpp, exact/nearest.hpp).
 //   3. What is left then is decided in integers (exact/nearest.hpp): the formula has one square

@@ -89,6 +89,7 @@ void RunSums<Real, kArrays>::add_chunk(const Values& values, std::size_t n) {
   for (std::size_t t = 0; t < products_.size(); ++t) {
     sums_->products.add(products_[t], exponent_.front() + exponent_.back() + Grid::product[t]);
   }
+  sums_->sizes.see(exponent_.front() + 1, exponent_.back() + 1);
 }
 
 // From the channel's first values; afterwards every chunk predicts the exponents of the next.

@@ -253,6 +253,12 @@ TEST_CASE("Every instruction set finds the extreme magnitudes") {
   }
 }
 
+// Those of the constants' type.
+template <class Constants>
+const kernels::KernelsOf<Constants>& kernels_of(const Table& table, const Constants& /*type*/) {
+  return table.elementwise;
+}
+
 // use(kernel, operands as In, room for results as Out) for every pair of types of a formula.
 template <class Constants, class Use>
 void for_each_kernel(const kernels::SingleKernels<Constants>& of, Use use) {
@@ -273,7 +279,9 @@ TEST_CASE(
   data::Random random(5);
   constexpr double kError = 0x1p-50;
   constexpr double kPairError = 0x1p-96;
-  const auto check = [&](auto formula, const auto& constants, std::size_t n) {
+  constexpr double kRoot2 =
+      1.4142135623730951;  // no result is halfway between two values by chance
+  const auto check = [&](const auto& constants, std::size_t n) {
     const auto noise_of = [&]<class In>(In) {
       return std::array{noise<In>(random, n, 3), noise<In>(random, n, 2)};
     };
@@ -295,7 +303,7 @@ TEST_CASE(
             const auto* bytes = reinterpret_cast<const std::byte*>(y.data());
             all.insert(all.end(), bytes, bytes + y.size() * sizeof(Out));
           };
-          for_each_kernel(table.*formula, run);
+          for_each_kernel(kernels_of(table, constants), run);
           return all;
         });
       }
@@ -313,29 +321,32 @@ TEST_CASE(
     const double* p = pair_errors.data();
     const double* none = no_errors.data();
     const auto of = [&](std::size_t which) { return k[which].data(); };
-    check(&Table::affine_of_channel,
-          kernels::Affine<kernels::Channel>{0.1, 1.7, kError, 64, -0.3, kError}, n);
-    check(&Table::affine_of_columns,
-          kernels::Affine<kernels::Columns>{of(0), of(1), e, none, of(2), e}, n);
-    check(&Table::gradient_of_channel,
-          kernels::Gradient<kernels::Channel>{0.1, 0.4, kError, 64, 1.7, kError, 64, 0.2, kError},
+    check(kernels::Affine<kernels::Channel>{0.1, 1.7, kError, 64, -0.3, kError}, n);
+    check(kernels::Affine<kernels::Columns>{of(0), of(1), e, none, of(2), e}, n);
+    check(kernels::Gradient<kernels::Channel>{0.1, 0.4, kError, 64, 1.7, kError, 64, 0.2, kError},
           n);
-    check(&Table::gradient_of_columns,
-          kernels::Gradient<kernels::Columns>{of(0), of(1), e, none, of(2), e, none, of(3), e}, n);
+    check(kernels::Gradient<kernels::Columns>{of(0), of(1), e, none, of(2), e, none, of(3), e}, n);
     check(
-        &Table::affine_pair_of_channel,
         kernels::AffinePair<kernels::Channel>{1.7, 1e-17, kPairError, 64, -0.3, 3e-18, kPairError},
         n);
-    check(&Table::affine_pair_of_columns,
-          kernels::AffinePair<kernels::Columns>{of(0), lo, p, none, of(1), lo, p}, n);
-    check(&Table::gradient_pair_of_channel,
-          kernels::GradientPair<kernels::Channel>{0.4, 1e-17, kPairError, 64, 1.7, 1e-17,
+    check(kernels::AffinePair<kernels::Columns>{of(0), lo, p, none, of(1), lo, p}, n);
+    check(kernels::GradientPair<kernels::Channel>{0.4, 1e-17, kPairError, 64, 1.7, 1e-17,
                                                   kPairError, 64, 0.2, 3e-18, kPairError},
           n);
-    check(&Table::gradient_pair_of_columns,
-          kernels::GradientPair<kernels::Columns>{of(0), lo, p, none, of(1), lo, p, none, of(2), lo,
+    check(kernels::GradientPair<kernels::Columns>{of(0), lo, p, none, of(1), lo, p, none, of(2), lo,
                                                   p},
           n);
+    check(kernels::BoundedAffine<kernels::Channel>{kRoot2, -0.3, -0.3 + kError}, n);
+    check(kernels::BoundedAffine<kernels::Columns>{of(0), of(1), of(1)}, n);
+    check(kernels::BoundedGradient<kernels::Channel>{0.4, kRoot2, 0.2, 0.2 + kError}, n);
+    check(kernels::BoundedGradient<kernels::Columns>{of(0), of(1), of(2), of(2)}, n);
+    check(kernels::BoundedAffinePair<kernels::Channel>{1.7, 1e-17, -0.3, 3e-18, 3e-18 + kPairError},
+          n);
+    check(kernels::BoundedAffinePair<kernels::Columns>{of(0), lo, of(1), lo, lo}, n);
+    check(kernels::BoundedGradientPair<kernels::Channel>{0.4, 1e-17, 1.7, 1e-17, 0.2, 3e-18,
+                                                         3e-18 + kPairError},
+          n);
+    check(kernels::BoundedGradientPair<kernels::Columns>{of(0), lo, of(1), lo, of(2), lo, lo}, n);
   }
 }
 
@@ -380,9 +391,9 @@ TEST_CASE("A kernel says whether a result is not certain, or not finite, whereve
   using Pair = kernels::AffinePair<kernels::Channel>;
   for (const Table* table : kernels::available()) {
     INFO(table->instruction_set);
-    const auto& single = table->affine_of_channel;
     const One no_error{0, 1, 0, 64, 0, 0};
     const One with_small_error{0, 1, 0, 64, 0, 0x1p-40};
+    const auto& single = kernels_of(*table, no_error);
     const double half_tie = 1 + 0x1p-11;
     const double float_tie = 1 + 0x1p-24;
     check(single.half_from_float, no_error, with_small_error, half_tie, 65520);
@@ -390,8 +401,8 @@ TEST_CASE("A kernel says whether a result is not certain, or not finite, whereve
     check(single.float_from_float, no_error, with_small_error, float_tie, 1e39);
     check(single.float_from_double, no_error, with_small_error, float_tie, 1e39);
     // No double: 3 + 2^-52, of which the shift is the lower part.
-    const auto& pair = table->affine_pair_of_channel;
     const Pair exact{1, 0, 0, 64, 0x1p-52, 0, 0};
+    const auto& pair = kernels_of(*table, exact);
     const Pair with_error{1, 0, 0, 64, 0x1p-52, 0, 0x1p-90};
     check(pair.double_from_double, exact, with_error, 3, std::numeric_limits<double>::infinity());
     check(pair.double_from_float, exact, with_error, 3, std::numeric_limits<double>::infinity());
@@ -406,14 +417,19 @@ TEST_CASE("Constants that are NaN leave every result uncertain") {
     std::vector<float> y(5);
     std::vector<double> y_double(5);
     const auto cached = kernels::Store::cached;
-    REQUIRE(
-        table->affine_of_channel.float_from_float(in, 5, {0, nan, 0, 0, 0, 0}, y.data(), cached));
-    REQUIRE(table->gradient_of_channel.float_from_float(in, 5, {0, nan, 0, 0, 1, 0, 0, 0, 0},
-                                                        y.data(), cached));
-    REQUIRE(table->affine_pair_of_channel.double_from_float(in, 5, {nan, 0, 0, 0, 0, 0, 0},
-                                                            y_double.data(), cached));
-    REQUIRE(table->gradient_pair_of_channel.double_from_float(
-        in, 5, {nan, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}, y_double.data(), cached));
+    const auto undecided = [&](const auto& constants, auto& to) {
+      const auto& of = kernels_of(*table, constants);
+      if constexpr (std::is_same_v<decltype(to), std::vector<float>&>) {
+        return of.float_from_float(in, 5, constants, to.data(), cached);
+      } else {
+        return of.double_from_float(in, 5, constants, to.data(), cached);
+      }
+    };
+    REQUIRE(undecided(kernels::Affine<kernels::Channel>{0, nan, 0, 0, 0, 0}, y));
+    REQUIRE(undecided(kernels::Gradient<kernels::Channel>{0, nan, 0, 0, 1, 0, 0, 0, 0}, y));
+    REQUIRE(undecided(kernels::AffinePair<kernels::Channel>{nan, 0, 0, 0, 0, 0, 0}, y_double));
+    REQUIRE(undecided(kernels::GradientPair<kernels::Channel>{0, nan, 0, 0, 1, 0, 0, 0, 0, 0, 0},
+                      y_double));
   }
 }
 
@@ -459,8 +475,8 @@ TEST_CASE("Doubles round to the nearest float16 with every instruction set") {
     INFO(table->instruction_set);
     const auto narrow = [&](std::size_t first, std::vector<std::uint16_t>& to) {
       const double* const in[1] = {values.data() + first};
-      return table->affine_of_channel.half_from_double(in, to.size(), same_value, to.data(),
-                                                       kernels::Store::cached);
+      return kernels_of(*table, same_value)
+          .half_from_double(in, to.size(), same_value, to.data(), kernels::Store::cached);
     };
     std::vector<std::uint16_t> have(values.size());
     REQUIRE_FALSE(narrow(0, have));

@@ -35,14 +35,25 @@ Expected expected(const std::vector<mpq_class>& first, const std::vector<mpq_cla
   return {values.value(), products.value()};
 }
 
-// "" or the first channel whose sums differ
+bool all_below(const std::vector<mpq_class>& values, int exponent) {
+  const mpq_class bound = support::exact(bn::Dyadic(1, exponent));
+  return std::all_of(values.begin(), values.end(),
+                     [&](const mpq_class& value) { return abs(value) < bound; });
+}
+
+// "" or the first channel whose sums differ, or whose sizes are too small
 std::string differs(const View& view, bn::ChannelSums& sums, const data::Array& first,
                     const data::Array& last) {
   for (std::size_t c = 0; c < view.channel; ++c) {
-    const Expected want = expected(first.channel(view, c), last.channel(view, c));
+    const std::vector<mpq_class> of_first = first.channel(view, c);
+    const std::vector<mpq_class> of_last = last.channel(view, c);
+    const Expected want = expected(of_first, of_last);
     const bn::ChannelSums::Exact have = sums.take(c);
     if (support::exact(have.values) != want.values) return "values of " + std::to_string(c);
     if (support::exact(have.products) != want.products) return "products of " + std::to_string(c);
+    const auto [below_first, below_last] = have.sizes.below;
+    if (!all_below(of_first, below_first)) return "size of the first of " + std::to_string(c);
+    if (!all_below(of_last, below_last)) return "size of the last of " + std::to_string(c);
   }
   return "";
 }
@@ -274,6 +285,27 @@ TEST_CASE("Values that are not finite are left out of the sums of products, of x
     INFO(bn::name(dtype));
     REQUIRE(sums.add(view, support::whole(view), std::array{block(x, view), block(dy, view)}));
     REQUIRE(differs(view, sums, x_zeroed, dy_zeroed) == "");
+  }
+}
+
+// Predicted exponents are a few more than those of the values.
+TEST_CASE("The sizes of ordinary values are known well, and forgotten with the sums") {
+  for (const Dtype dtype : {Dtype::float16, Dtype::float32, Dtype::float64}) {
+    for (const View& view : {View{5, 2, 3000}, View{9000, 2, 1}}) {
+      const data::Array x = data::make(dtype, view, Kind::normal, 0);
+      bn::ChannelSums sums({0, view.channel}, std::array{x.dtype()});
+      sums.add(view, support::whole(view), std::array{block(x, view)});
+      for (std::size_t c = 0; c < view.channel; ++c) {
+        const std::vector<mpq_class> values = x.channel(view, c);
+        const auto largest = std::max_element(
+            values.begin(), values.end(),
+            [](const mpq_class& a, const mpq_class& b) { return abs(a) < abs(b); });
+        const double size = std::abs(largest->get_d());
+        INFO(bn::name(dtype) << " " << support::text(view) << " " << size);
+        REQUIRE(sums.take(c).sizes.below[0] <= std::ilogb(size) + 1 + 5);
+      }
+      REQUIRE(sums.take(0).sizes.below[0] == bn::Sizes::kNone);
+    }
   }
 }
 

@@ -28,7 +28,7 @@ class LessChannel : public bn::ExactChannels {
   bn::Counts operator()(const View& view, const data::Array& x, data::Array& y) const {
     bn::ChannelConstants constants(channels_, 1, y.dtype());
     for (std::size_t c = 0; c < channels_; ++c) {
-      constants.set(c, exact(c), static_cast<double>(c));
+      constants.set(c, exact(c), static_cast<double>(c), nullptr);
     }
     const std::array operands{block(x, view)};
     return bn::results(support::whole(view), operands, constants, *this, y.dtype(), rows(y, view));
