@@ -94,8 +94,8 @@ double size_of_term(DoubleDouble slope, int exponent) {
 }
 
 // The most that the sizes of a result's terms add up to. kUnknown where that is much more than what
-// results are like, where what kernels lose by underflow is not far below it, and where a result of
-// 0 has another sign than the kernels' sum.
+// results are like, and where what kernels lose by underflow is not far below it; kSignOfZero is
+// that small.
 double largest_terms(const ExactChannel& exact, const Linear& known, std::size_t operands,
                      const Sizes& sizes, Dtype results) {
   const double of_x = size_of_term(known.slope_x, sizes.below[0]);
@@ -106,8 +106,7 @@ double largest_terms(const ExactChannel& exact, const Linear& known, std::size_t
   const double typical = operands == 1 ? std::abs(exact.factor) + std::abs(exact.offset) : of_dy;
   const double too_much = results == Dtype::float64 ? kTooMuchForPairs : kTooMuchForSingles;
   const bool safe = all == 0 || all > 0x1p-400;
-  const bool negative_zero = exact.offset == 0 && std::signbit(exact.offset);
-  return safe && all <= too_much * typical && !negative_zero ? all : kUnknown;
+  return safe && all <= too_much * typical ? all : kUnknown;
 }
 
 // A slope, and what the kernels have to allow for where an operand is multiplied by it.
