@@ -115,12 +115,9 @@ class TestGradients final : public Reduction, public Formula, public ExactChanne
         eps_(eps),
         ieee_dgamma_(running_mean.size()),
         ieee_dbeta_(running_mean.size()),
-        constants_(dx != nullptr ? gamma.size() : 0, 1,
-                   dx != nullptr ? dx->dtype() : Dtype::float64),
-        result_(result) {
-    if (dx == nullptr) return;
-    for (std::size_t c = 0; c < gamma.size(); ++c) constants_.set(c, exact(c), 0, nullptr);
-  }
+        with_dx_(dx != nullptr),
+        constants_(with_dx_ ? gamma.size() : 0, 1, with_dx_ ? dx->dtype() : Dtype::float64),
+        result_(result) {}
 
   [[nodiscard]] Needs needs() const override {
     return {.products = true, .non_finite = NonFinite::skip};
@@ -150,6 +147,7 @@ class TestGradients final : public Reduction, public Formula, public ExactChanne
     const Centre of_running = centre(c);
     result_.dbeta[c] = quotient(totals.sum_dy, 1);
     result_.dgamma[c] = dgamma(of_running, covariance(of_running, totals.sum_dy, totals.sum_dy_x));
+    if (with_dx_) constants_.set(c, exact(c), 0, nullptr);
   }
 
   void conclude() override {
@@ -191,6 +189,7 @@ class TestGradients final : public Reduction, public Formula, public ExactChanne
   std::mutex mutex_;
   std::vector<double> ieee_dgamma_;
   std::vector<double> ieee_dbeta_;
+  const bool with_dx_;
   ChannelConstants constants_;
   BackwardResult& result_;
 };

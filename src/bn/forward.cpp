@@ -33,11 +33,9 @@ class NormaliseByRunning final : public Normalise {
       : Normalise(running_mean.size(), y),
         running_mean_(running_mean),
         running_var_(running_var),
-        parameters_(parameters) {
-    for (std::size_t c = 0; c < running_mean.size(); ++c) {
-      constants_.set(c, exact(c), running_mean[c], nullptr);
-    }
-  }
+        parameters_(parameters) {}
+
+  void prepare(std::size_t c) override { constants_.set(c, exact(c), running_mean_[c], nullptr); }
 
   [[nodiscard]] ExactChannel exact(std::size_t c) const override {
     return exact_y(running_centre(running_mean_[c], running_var_[c], parameters_.eps),

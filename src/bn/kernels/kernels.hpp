@@ -174,8 +174,8 @@ struct GradientPair {
 
 /// The same formulas for operands that are known not to be large, so that what is computed of all
 /// of them differs from the results by no more than the same bound: the kernels give its two ends
-/// from what they add to the products. Beyond the sizes that the constants were made for, results
-/// would be wrong. NaN for a channel without such a bound.
+/// from what they add to the products. Beyond the sizes that the constants were made for, or beyond
+/// the range of their dtype, results would be wrong. NaN for a channel without such a bound.
 template <class Value>
 struct BoundedAffine {
   static constexpr std::size_t operands = 1;

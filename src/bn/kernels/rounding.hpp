@@ -11,26 +11,30 @@
 namespace bn::kernels::BN_KERNEL_SET {
 namespace {
 
-// A result: within `error` of value, or of hi + lo.
+// A result: within `error` of value, or of hi + lo. It may be infinite or NaN.
 template <class D>
 struct Estimate {
+  static constexpr bool kFinite = false;
   D value;
   D error;
 };
 template <class D>
 struct PairEstimate {
+  static constexpr bool kFinite = false;
   D hi;
   D lo;
   D error;
 };
-// Between low and high, or hi + low and hi + high.
+// A finite one between low and high, or hi + low and hi + high.
 template <class D>
 struct Between {
+  static constexpr bool kFinite = true;
   D low;
   D high;
 };
 template <class D>
 struct PairBetween {
+  static constexpr bool kFinite = true;
   D hi;
   D low;
   D high;
@@ -97,9 +101,9 @@ class ResultWriter {
   BN_INLINE void write(Out* p, AnyEstimate result) {
     const auto [low, high] = rounded_ends<Out>(result);
     if constexpr (sizeof low == sizeof(Out)) {
-      doubts_of_rest_ |= doubts<BitsOfOne>(low, high);
+      doubts_of_rest_ |= doubts<AnyEstimate::kFinite, BitsOfOne>(low, high);
     } else {
-      doubts_ |= doubts<Bits>(low, high);
+      doubts_ |= doubts<AnyEstimate::kFinite, Bits>(low, high);
     }
     if constexpr (kStore == Store::non_temporal && !kHalf && sizeof low != sizeof(Out)) {
       store_non_temporal(p, low);
@@ -119,19 +123,27 @@ class ResultWriter {
   using Bits = typename result_vector<Out>::bits;
   using BitsOfOne = typename bits_of<Out>::type;
 
-  // Zero where the ends are the same finite value.
-  template <class Doubts, class Result>
+  // Zero where the ends are the same finite value; one operation less where they are finite.
+  template <bool kFinite, class Doubts, class Result>
   static BN_INLINE Doubts doubts(Result low, Result high) {
     if constexpr (kHalf) {
+      const auto different = (Doubts)(low ^ high);
+      if constexpr (kFinite) return different;
       constexpr uint16_t kExponent = 0x7c00;  // all of it: infinite or NaN
-      return (Doubts)((low ^ high) | (Doubts)((low & kExponent) == kExponent));
+      return (Doubts)(different | (Doubts)((low & kExponent) == kExponent));
+    } else if constexpr (kFinite) {
+      return (Doubts)(bits_of_results<Doubts>(low) ^ bits_of_results<Doubts>(high));
     } else {
       // -0 less +0 is -0, and infinity less itself is NaN.
-      const Result difference = low - high;
-      Doubts bits;
-      __builtin_memcpy(&bits, &difference, sizeof bits);
-      return bits;
+      return bits_of_results<Doubts>(low - high);
     }
+  }
+  template <class To, class From>
+  static BN_INLINE To bits_of_results(const From& from) {
+    To bits;
+    static_assert(sizeof bits == sizeof from);
+    __builtin_memcpy(&bits, &from, sizeof bits);
+    return bits;
   }
 
   Bits doubts_ = {};

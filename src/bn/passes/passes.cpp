@@ -132,6 +132,7 @@ class Passes {
   PassResult apply_only() {
     total_ = view_.size() * element_bytes_;
     sink_->reserve();
+    for_channels({0, view_.channel}, [&](std::size_t c) { formula_->prepare(c); });
     apply_by_tiles(Visit::first);
     return result();
   }
@@ -207,7 +208,7 @@ class Passes {
         thread.sums.reset();
         return;
       }
-      finish(tile.channel, sums);
+      for (std::size_t c = tile.channel.begin; c < tile.channel.end(); ++c) finish(c, sums);
       // From a non-finite value on, only an earlier one is looked for.
       if (fused && !first_non_finite_.met()) apply_tile(thread, tile, blocks);
     });
@@ -248,11 +249,18 @@ class Passes {
       if (threads_[t].sums) *first.sums += *threads_[t].sums;
       threads_[t].sums.reset();
     }
+    for_channels(channels, [&](std::size_t c) { finish(c, *first.sums); });
+  }
+
+  // work(channel), some channels in each thread.
+  template <class Work>
+  void for_channels(Range channels, Work work) {
     constexpr std::size_t kChannels = 64;
     team_.for_each(blocking_.threads, (channels.count + kChannels - 1) / kChannels,
                    [&](unsigned, std::size_t i) {
                      const std::size_t begin = channels.begin + i * kChannels;
-                     finish({begin, std::min(channels.end() - begin, kChannels)}, *first.sums);
+                     const std::size_t end = std::min(channels.end(), begin + kChannels);
+                     for (std::size_t c = begin; c < end; ++c) work(c);
                    });
   }
 
@@ -261,10 +269,8 @@ class Passes {
   // their first failure offered to first_non_finite_; their counts would have to be known before
   // begin(), results could not be fused with sums, and a part without values would have to finish
   // its channels, too.
-  void finish(Range channels, ThreadSums& sums) {
-    for (std::size_t c = channels.begin; c < channels.end(); ++c) {
-      reduction_->finish(c, sums.take(c), count_);
-    }
+  void finish(std::size_t channel, ThreadSums& sums) {
+    reduction_->finish(channel, sums.take(channel), count_);
   }
 
   void apply_by_tiles(Visit visit) {

@@ -56,6 +56,9 @@ class Reduction {
 class Formula {
  public:
   virtual ~Formula() = default;
+  /// Called first for every channel where no sums finish them. From several threads, each with
+  /// other channels.
+  virtual void prepare(std::size_t /*channel*/) {}
   /// The results of a tile whose channels are finished. Called from several threads, each with
   /// other tiles.
   virtual Counts apply(const Tile& tile, std::span<const Block> blocks, Dtype dtype,

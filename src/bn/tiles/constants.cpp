@@ -94,8 +94,8 @@ double size_of_term(DoubleDouble slope, int exponent) {
 }
 
 // The most that the sizes of a result's terms add up to. kUnknown where that is much more than what
-// results are like, and where what kernels lose by underflow is not far below it; kSignOfZero is
-// that small.
+// results are like, where what kernels lose by underflow is not far below it - kSignOfZero is that
+// small - and where results may be infinite.
 double largest_terms(const ExactChannel& exact, const Linear& known, std::size_t operands,
                      const Sizes& sizes, Dtype results) {
   const double of_x = size_of_term(known.slope_x, sizes.below[0]);
@@ -105,7 +105,10 @@ double largest_terms(const ExactChannel& exact, const Linear& known, std::size_t
   const double all = of_x + of_dy + of_offset;
   const double typical = operands == 1 ? std::abs(exact.factor) + std::abs(exact.offset) : of_dy;
   const double too_much = results == Dtype::float64 ? kTooMuchForPairs : kTooMuchForSingles;
-  const bool safe = all == 0 || all > 0x1p-400;
+  const double too_large = results == Dtype::float16   ? 0x1p15
+                           : results == Dtype::float32 ? 0x1p126
+                                                       : 0x1p900;
+  const bool safe = all == 0 || (all > 0x1p-400 && all < too_large);
   return safe && all <= too_much * typical ? all : kUnknown;
 }
 

@@ -138,6 +138,8 @@ class TileResults {
         operands_(operands),
         constants_(constants),
         all_bounded_(all_bounded),
+        all_numbers_(std::all_of(operands.begin(), operands.end(),
+                                 [](const Block& block) { return fits_double(block.dtype); })),
         dtype_(dtype),
         results_(results),
         undecided_(exact, dtype) {}
@@ -162,7 +164,7 @@ class TileResults {
         const auto own = [&](const OfChannels& constant) { return constant[channel]; };
         const General<Channel> general = kernels::transform(constants_.general, own);
         const Bounded<Channel> bounded = kernels::transform(constants_.bounded, own);
-        const bool is_bounded = !std::isnan(bounded.low);
+        const bool is_bounded = all_numbers_ && !std::isnan(bounded.low);
         for (std::size_t i = 0; i < tile_.inner.count; i += kPiece) {
           piece(r, c * tile_.inner.count + i, std::min(kPiece, tile_.inner.count - i),
                 is_bounded ? &bounded : nullptr, [&] { return general; });
@@ -186,10 +188,11 @@ class TileResults {
       for (std::size_t i = 0; i < n; i += kPiece) {
         const auto from_here = [&](const ColumnsOf& constant) { return constant.from(i); };
         const Bounded<Columns> bounded_here = kernels::transform(bounded, from_here);
-        piece(r, i, std::min(kPiece, n - i), all_bounded_ ? &bounded_here : nullptr, [&] {
-          if (!general) general.emplace(kernels::transform(constants_.general, columns));
-          return kernels::transform(*general, from_here);
-        });
+        piece(r, i, std::min(kPiece, n - i), all_bounded_ && all_numbers_ ? &bounded_here : nullptr,
+              [&] {
+                if (!general) general.emplace(kernels::transform(constants_.general, columns));
+                return kernels::transform(*general, from_here);
+              });
       }
     }
   }
@@ -254,6 +257,7 @@ class TileResults {
   const std::span<const Block> operands_;
   const ChannelConstants::Kinds<General, Bounded>& constants_;
   const bool all_bounded_;
+  const bool all_numbers_;  // no operand becomes NaN because it is no double
   const Dtype dtype_;
   const MutableRows results_;
   Undecided undecided_;

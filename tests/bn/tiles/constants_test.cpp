@@ -23,7 +23,7 @@ struct Example {
 Example example(data::Random& random, std::size_t operands, double mean) {
   const auto count = static_cast<std::uint64_t>(random.between(2, 1000000));
   const auto m = static_cast<double>(count);
-  const double std = std::ldexp(1 + random.unit(), random.between(-20, 20));
+  const double std = std::ldexp(1 + random.unit(), random.between(-3, 20));
   const Dyadic root = Dyadic(m) * Dyadic(std);
   Example result;
   result.root = support::exact(root);
