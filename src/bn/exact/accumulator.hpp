@@ -65,7 +65,8 @@ inline constexpr int kLowestOfFloat = -149 - 52;
 /// How large values are at most: every magnitude is less than 2^below, of the first and of the last
 /// array that are summed.
 struct Sizes {
-  static constexpr int kNone = -10000;  ///< no value but 0
+  static constexpr int kNone = -10000;    ///< no value but 0
+  static constexpr int kUnknown = 10000;  ///< any value
   std::array<int, 2> below = {kNone, kNone};
 
   void see(int first, int last) {

@@ -128,9 +128,10 @@ BN_INLINE PairEstimate<D> estimate(const GradientPair<Value>& k, const In* const
           add_error<In>(error, absolute(dy), at<D>(k.scale_error, i), at<D>(k.scale_tiny, i))};
 }
 
-// Of operands that are bounded. The bounds of the errors are those above with the largest operands,
-// and those of low and high; they leave out one rounding of each, which the factor of 2 in them
-// covers.
+// Of operands that are bounded. The bound of the errors is that above, of the largest operands and
+// of slope * pivot, which has been added to the offset: in double arithmetic less than 6 u of the
+// largest term, which constants, products, sums and the two ends take at most, where 8 u are
+// allowed.
 template <class In, class D, class Value>
 BN_INLINE Between<D> estimate(const BoundedAffine<Value>& k, const In* const (&in)[1], size_t i) {
   const D x = read<D>(in[0] + i);

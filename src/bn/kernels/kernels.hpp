@@ -175,7 +175,7 @@ struct GradientPair {
 /// The same formulas for operands that are known not to be large, so that what is computed of all
 /// of them differs from the results by no more than the same bound: the kernels give its two ends
 /// from what they add to the products. Beyond the sizes that the constants were made for, or beyond
-/// the range of their dtype, results would be wrong. NaN for a channel without such a bound.
+/// the range of their dtype, results would be wrong.
 template <class Value>
 struct BoundedAffine {
   static constexpr std::size_t operands = 1;
@@ -264,8 +264,8 @@ constexpr std::size_t kShortRun = 16;
 enum class Store : bool { cached, non_temporal };
 
 /// Writes n results, each rounded once to nearest, ties to even, and returns whether one of them is
-/// not certain: the bounds of its error round to different values, or it is infinite or NaN.
-/// Results may take the place of an operand of the same type.
+/// not certain: the bounds of its error round to different values, or it is infinite or NaN (which
+/// of bounded operands it is not). Results may take the place of an operand of the same type.
 template <class Constants, class In, class Out>
 using Evaluate = bool(const In* const* operands, std::size_t n, const Constants&, Out* results,
                       Store);

@@ -1,8 +1,8 @@
 // The rule by which a result is rounded: once, to nearest, ties to even, in the output's dtype.
 // Both ends of the interval in which a result lies are rounded; where they agree, that is what the
 // result itself rounds to (A. Ziv, "Fast evaluation of elementary mathematical functions with
-// correctly rounded last bit", 1991). Where one does not agree, or is not finite, the writer says
-// so.
+// correctly rounded last bit", 1991). Where one does not agree, or may be infinite or NaN and
+// is, the writer says so.
 #pragma once
 
 #include "bn/kernels/half.hpp"

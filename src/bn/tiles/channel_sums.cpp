@@ -135,8 +135,7 @@ void ChannelSums::add_one_by_one(const TileArrays& arrays) {
       if (!last_element) continue;
       auto& sums = channels[tile.channel.begin + i / tile.inner.count - first_channel_];
       sums.values.add(last_element->value, last_element->exponent);
-      sums.sizes.see(first_element ? size_of(*first_element) : Sizes::kNone,
-                     size_of(*last_element));
+      sums.sizes.see(Sizes::kUnknown, Sizes::kUnknown);
       if (first_element) add_product(sums.products, *first_element, *last_element);
     }
   };

@@ -201,7 +201,11 @@ void ColumnSums<Real, kArrays>::add_element_sums(const Chunk& chunk, std::size_t
   Accumulators<Real>& sums = channels_[(block.first + element) / arrays_.tile.inner.count];
   std::array<std::int64_t, std::size(Grid::sum)> sum{};
   std::array<std::int64_t, std::size(Grid::product)> products{};
+  const kernels::Extremes<Real>* of_first = scratch_.template extremes<Real>(0);
+  const kernels::Extremes<Real>* of_last = scratch_.template extremes<Real>(kArrays - 1);
   for (std::size_t j = element; j < block.used; j += block.period) {
+    sums.sizes.see(ExponentRange<Real>(of_first[j]).below(),
+                   ExponentRange<Real>(of_last[j]).below());
     if (!scratch_.fit[j]) {
       spill_column(chunk, rows, j, sums);
       continue;
@@ -217,7 +221,6 @@ void ColumnSums<Real, kArrays>::add_element_sums(const Chunk& chunk, std::size_t
   for (std::size_t t = 0; t < products.size(); ++t) {
     sums.products.add(products[t], first + last + Grid::product[t]);
   }
-  sums.sizes.see(first + 1, last + 1);
 }
 
 template <class Real, std::size_t kArrays>

@@ -38,6 +38,7 @@ constexpr double kTooMuchForSingles = 0x1p9;
 constexpr double kTooMuchForPairs = 0x1p30;
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
 // A channel's formula as slope_x * (x - pivot) + slope_dy * dy + offset, as far as pairs of doubles
 // tell. slope_x.hi is NaN where something is not safe.
@@ -86,16 +87,16 @@ Linear linear(const ExactChannel& exact, std::size_t operands, double pivot) {
 
 // At least the size of a slope times a value below 2^exponent; 0 only where that is 0.
 double size_of_term(DoubleDouble slope, int exponent) {
-  if (slope.hi == 0 || exponent == Sizes::kNone) return 0;
   constexpr int kFar = 1000;
-  if (exponent > kFar) return std::numeric_limits<double>::infinity();
+  if (exponent > kFar) return kUnbounded;
+  if (slope.hi == 0 || exponent == Sizes::kNone) return 0;
   const double size = std::abs(slope.hi) * power_of_two(std::max(exponent, -kFar));
   return std::max(size, std::numeric_limits<double>::min());
 }
 
-// The most that the sizes of a result's terms add up to. kUnknown where that is much more than what
-// results are like, where what kernels lose by underflow is not far below it - kSignOfZero is that
-// small - and where results may be infinite.
+// The most that the sizes of a result's terms add up to. kUnbounded where that is much more than
+// what results are like, where what kernels lose by underflow is not far below it, and where
+// results may be infinite.
 double largest_terms(const ExactChannel& exact, const Linear& known, std::size_t operands,
                      const Sizes& sizes, Dtype results) {
   const double of_x = size_of_term(known.slope_x, sizes.below[0]);
@@ -108,8 +109,11 @@ double largest_terms(const ExactChannel& exact, const Linear& known, std::size_t
   const double too_large = results == Dtype::float16   ? 0x1p15
                            : results == Dtype::float32 ? 0x1p126
                                                        : 0x1p900;
-  const bool safe = all == 0 || (all > 0x1p-400 && all < too_large);
-  return safe && all <= too_much * typical ? all : kUnknown;
+  // Less than this are terms that are nothing but a beta of -0.
+  constexpr double kTooSmall = 0x1p-400;
+  static_assert(kSignOfZero / kPairError < kTooSmall);
+  const bool safe = all == 0 || (all > kTooSmall && all < too_large);
+  return safe && all <= too_much * typical ? all : kUnbounded;
 }
 
 // A slope, and what the kernels have to allow for where an operand is multiplied by it.
@@ -141,60 +145,77 @@ void set_offset_pair(Pair& k, std::size_t c, const Linear& known) {
   k.offset_error[c] = known.offset_error;
 }
 
-// Where all results lie about a value by which the products are moved.
+// Where all results lie about a value by which the products are moved; an infinite error makes all
+// of them uncertain.
 template <class Constants>
 void set_ends(Constants& bounded, std::size_t c, double about, double error) {
   bounded.low[c] = about - error;
   bounded.high[c] = about + error;
 }
 
-// Of one channel, with the largest sum of the sizes of a result's terms, or NaN.
+// A formula whose terms are bounded, or none where they are not.
+struct Limited {
+  Limited(const Linear& known, double largest)
+      : formula(std::isinf(largest) ? Linear{} : known), terms(largest) {}
+
+  Linear formula;
+  double terms;  // the most that their sizes add up to
+};
+
+// Of one channel; the constants for bounded operands, with no formula at all where there is no
+// bound.
 void set_one(Kinds<Affine, BoundedAffine>& constants, std::size_t c, const Linear& known,
-             double largest) {
+             const Limited& limited) {
   auto& [k, bounded] = constants;
+  const auto& [formula, terms] = limited;
   Slope{k.scale, k.scale_error, k.scale_tiny}.set(c, known.slope_x.hi, kSingleError);
   set_offset(k, c, known);
-  bounded.scale[c] = known.slope_x.hi;
-  set_ends(bounded, c, known.offset.hi - known.slope_x.hi * known.pivot, largest * kSingleError);
+  bounded.scale[c] = formula.slope_x.hi;
+  set_ends(bounded, c, formula.offset.hi - formula.slope_x.hi * formula.pivot,
+           terms * kSingleError);
 }
 
 void set_one(Kinds<Gradient, BoundedGradient>& constants, std::size_t c, const Linear& known,
-             double largest) {
+             const Limited& limited) {
   auto& [k, bounded] = constants;
+  const auto& [formula, terms] = limited;
   Slope{k.slope, k.slope_error, k.slope_tiny}.set(c, known.slope_x.hi, kSingleError);
   Slope{k.scale, k.scale_error, k.scale_tiny}.set(c, known.slope_dy.hi, kSingleError);
   set_offset(k, c, known);
-  bounded.slope[c] = known.slope_x.hi;
-  bounded.scale[c] = known.slope_dy.hi;
-  set_ends(bounded, c, known.offset.hi - known.slope_x.hi * known.pivot, largest * kSingleError);
+  bounded.slope[c] = formula.slope_x.hi;
+  bounded.scale[c] = formula.slope_dy.hi;
+  set_ends(bounded, c, formula.offset.hi - formula.slope_x.hi * formula.pivot,
+           terms * kSingleError);
 }
 
 void set_one(Kinds<AffinePair, BoundedAffinePair>& constants, std::size_t c, const Linear& known,
-             double largest) {
+             const Limited& limited) {
   auto& [k, bounded] = constants;
+  const auto& [formula, terms] = limited;
   Slope{k.scale, k.scale_error, k.scale_tiny}.set(c, known.slope_x.hi, kPairError);
   k.scale_lo[c] = known.slope_x.lo;
   set_offset_pair(k, c, known);
-  bounded.scale[c] = known.slope_x.hi;
-  bounded.scale_lo[c] = known.slope_x.lo;
-  bounded.offset[c] = known.offset.hi;
-  set_ends(bounded, c, known.offset.lo, largest * kPairError);
+  bounded.scale[c] = formula.slope_x.hi;
+  bounded.scale_lo[c] = formula.slope_x.lo;
+  bounded.offset[c] = formula.offset.hi;
+  set_ends(bounded, c, formula.offset.lo, terms * kPairError);
 }
 
 void set_one(Kinds<GradientPair, BoundedGradientPair>& constants, std::size_t c,
-             const Linear& known, double largest) {
+             const Linear& known, const Limited& limited) {
   auto& [k, bounded] = constants;
+  const auto& [formula, terms] = limited;
   Slope{k.slope, k.slope_error, k.slope_tiny}.set(c, known.slope_x.hi, kPairError);
   k.slope_lo[c] = known.slope_x.lo;
   Slope{k.scale, k.scale_error, k.scale_tiny}.set(c, known.slope_dy.hi, kPairError);
   k.scale_lo[c] = known.slope_dy.lo;
   set_offset_pair(k, c, known);
-  bounded.slope[c] = known.slope_x.hi;
-  bounded.slope_lo[c] = known.slope_x.lo;
-  bounded.scale[c] = known.slope_dy.hi;
-  bounded.scale_lo[c] = known.slope_dy.lo;
-  bounded.offset[c] = known.offset.hi;
-  set_ends(bounded, c, known.offset.lo, largest * kPairError);
+  bounded.slope[c] = formula.slope_x.hi;
+  bounded.slope_lo[c] = formula.slope_x.lo;
+  bounded.scale[c] = formula.slope_dy.hi;
+  bounded.scale_lo[c] = formula.slope_dy.lo;
+  bounded.offset[c] = formula.offset.hi;
+  set_ends(bounded, c, formula.offset.lo, terms * kPairError);
 }
 
 template <template <class> class General, template <class> class Bounded>
@@ -224,9 +245,9 @@ void ChannelConstants::set(std::size_t channel, const ExactChannel& exact, doubl
   // Pairs need no pivot: what cancels has bits enough.
   const Linear known = linear(exact, operands_, pairs ? 0 : pivot);
   const double largest =
-      sizes == nullptr ? kUnknown : largest_terms(exact, known, operands_, *sizes, results_);
-  std::visit([&](auto& all) { set_one(all, channel, known, largest); }, constants_);
-  if (std::isnan(largest)) all_bounded_ = false;
+      sizes == nullptr ? kUnbounded : largest_terms(exact, known, operands_, *sizes, results_);
+  const Limited limited(known, largest);
+  std::visit([&](auto& all) { set_one(all, channel, known, limited); }, constants_);
 }
 
 }  // namespace bn

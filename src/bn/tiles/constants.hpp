@@ -2,7 +2,6 @@
 // the exact formulas of the channels.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <variant>
 #include <vector>
@@ -26,8 +25,8 @@ class ChannelConstants {
   void set(std::size_t channel, const ExactChannel& exact, double pivot, const Sizes* sizes);
 
   using OfChannels = std::vector<double>;
-  /// Those for any operands, and those for bounded ones, which are NaN where there is no bound, or
-  /// none that is of use.
+  /// Those for any operands, and those for bounded ones. Where there is no bound, or none that is
+  /// of use, these are 0, and `low` and `high` infinite, which leaves every result uncertain.
   template <template <class> class General, template <class> class Bounded>
   struct Kinds {
     General<OfChannels> general;
@@ -38,14 +37,11 @@ class ChannelConstants {
                            Kinds<kernels::AffinePair, kernels::BoundedAffinePair>,
                            Kinds<kernels::GradientPair, kernels::BoundedGradientPair>>;
   [[nodiscard]] const Any& of_channels() const { return constants_; }
-  /// Every channel that has been set has a bound.
-  [[nodiscard]] bool all_bounded() const { return all_bounded_; }
 
  private:
   const std::size_t operands_;
   const Dtype results_;
   Any constants_;
-  std::atomic<bool> all_bounded_{true};
 };
 
 }  // namespace bn

@@ -132,14 +132,11 @@ class TileResults {
   static constexpr std::size_t kOperands = General<Channel>::operands;
 
   TileResults(const Tile& tile, std::span<const Block> operands,
-              const ChannelConstants::Kinds<General, Bounded>& constants, bool all_bounded,
+              const ChannelConstants::Kinds<General, Bounded>& constants,
               const ExactChannels& exact, Dtype dtype, MutableRows results)
       : tile_(tile),
         operands_(operands),
         constants_(constants),
-        all_bounded_(all_bounded),
-        all_numbers_(std::all_of(operands.begin(), operands.end(),
-                                 [](const Block& block) { return fits_double(block.dtype); })),
         dtype_(dtype),
         results_(results),
         undecided_(exact, dtype) {}
@@ -164,7 +161,7 @@ class TileResults {
         const auto own = [&](const OfChannels& constant) { return constant[channel]; };
         const General<Channel> general = kernels::transform(constants_.general, own);
         const Bounded<Channel> bounded = kernels::transform(constants_.bounded, own);
-        const bool is_bounded = all_numbers_ && !std::isnan(bounded.low);
+        const bool is_bounded = std::isfinite(bounded.low);
         for (std::size_t i = 0; i < tile_.inner.count; i += kPiece) {
           piece(r, c * tile_.inner.count + i, std::min(kPiece, tile_.inner.count - i),
                 is_bounded ? &bounded : nullptr, [&] { return general; });
@@ -180,19 +177,19 @@ class TileResults {
     const auto columns = [&](const OfChannels& constant) {
       return ColumnsOf(constant, tile_, rows);
     };
-    const Bounded<ColumnsOf> bounded = kernels::transform(constants_.bounded, columns);
-    // Made when they are needed.
-    std::optional<General<ColumnsOf>> general;
+    std::optional<Bounded<ColumnsOf>> bounded;
+    if (all_bounded()) bounded.emplace(kernels::transform(constants_.bounded, columns));
+    std::optional<General<ColumnsOf>> general;  // made when they are needed
     for (std::size_t r = 0; r < tile_.outer.count; r += rows) {
       const std::size_t n = std::min(rows, tile_.outer.count - r) * width;
       for (std::size_t i = 0; i < n; i += kPiece) {
         const auto from_here = [&](const ColumnsOf& constant) { return constant.from(i); };
-        const Bounded<Columns> bounded_here = kernels::transform(bounded, from_here);
-        piece(r, i, std::min(kPiece, n - i), all_bounded_ && all_numbers_ ? &bounded_here : nullptr,
-              [&] {
-                if (!general) general.emplace(kernels::transform(constants_.general, columns));
-                return kernels::transform(*general, from_here);
-              });
+        std::optional<Bounded<Columns>> bounded_here;
+        if (bounded) bounded_here.emplace(kernels::transform(*bounded, from_here));
+        piece(r, i, std::min(kPiece, n - i), bounded_here ? &*bounded_here : nullptr, [&] {
+          if (!general) general.emplace(kernels::transform(constants_.general, columns));
+          return kernels::transform(*general, from_here);
+        });
       }
     }
   }
@@ -245,6 +242,12 @@ class TileResults {
     undecided_.decide(tile_.channel.begin + channel, from_here, result);
   }
 
+  [[nodiscard]] bool all_bounded() const {
+    const double* low = constants_.bounded.low.data() + tile_.channel.begin;
+    return std::all_of(low, low + tile_.channel.count,
+                       [](double end) { return std::isfinite(end); });
+  }
+
   [[nodiscard]] bool contiguous() const {
     const std::size_t width = tile_.row_size();
     return results_.stride == width * item_size(dtype_) &&
@@ -256,8 +259,6 @@ class TileResults {
   const Tile& tile_;
   const std::span<const Block> operands_;
   const ChannelConstants::Kinds<General, Bounded>& constants_;
-  const bool all_bounded_;
-  const bool all_numbers_;  // no operand becomes NaN because it is no double
   const Dtype dtype_;
   const MutableRows results_;
   Undecided undecided_;
@@ -270,9 +271,7 @@ Counts results(const Tile& tile, std::span<const Block> operands, const ChannelC
   return std::visit(
       [&]<template <class> class General, template <class> class Bounded>(
           const ChannelConstants::Kinds<General, Bounded>& kinds) {
-        return TileResults<General, Bounded>(tile, operands, kinds, constants.all_bounded(), exact,
-                                             dtype, rows)
-            .compute();
+        return TileResults<General, Bounded>(tile, operands, kinds, exact, dtype, rows).compute();
       },
       constants.of_channels());
 }

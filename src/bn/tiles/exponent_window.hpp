@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "bn/exact/accumulator.hpp"
 #include "bn/kernels/kernels.hpp"
 
 namespace bn {
@@ -44,6 +45,9 @@ struct ExponentRange {
   [[nodiscard]] int predict(int headroom) const {
     return zero ? highest : std::min(highest + headroom, std::max(highest, lowest + kWindow));
   }
+
+  /// Every magnitude is less than 2 to the power of this.
+  [[nodiscard]] int below() const { return zero ? Sizes::kNone : highest + 1; }
 
   /// Whether sums with this predicted exponent lose something of a finite value.
   [[nodiscard]] static bool below_window(Real value, int predicted) {

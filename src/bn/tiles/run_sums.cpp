@@ -89,7 +89,7 @@ void RunSums<Real, kArrays>::add_chunk(const Values& values, std::size_t n) {
   for (std::size_t t = 0; t < products_.size(); ++t) {
     sums_->products.add(products_[t], exponent_.front() + exponent_.back() + Grid::product[t]);
   }
-  sums_->sizes.see(exponent_.front() + 1, exponent_.back() + 1);
+  sums_->sizes.see(below_.front(), below_.back());
 }
 
 // From the channel's first values; afterwards every chunk predicts the exponents of the next.
@@ -116,6 +116,7 @@ auto RunSums<Real, kArrays>::check(const Extremes& extremes) -> Fit {
   for (std::size_t a = 0; a < kArrays; ++a) {
     const ExponentRange<Real> range(extremes[a]);
     if (!range.finite) arrays_.throw_first_non_finite();
+    below_[a] = range.below();
     if (range.fit(exponent_[a])) continue;
     exponent_[a] = range.predict(kHeadroomOfChunk);
     if (!range.fit(exponent_[a])) {

@@ -60,6 +60,7 @@ class RunSums {
   /// Of the last chunk, as the kernels leave them.
   std::array<std::int64_t, std::size(Grid::sum)> sum_{};
   std::array<std::int64_t, std::size(Grid::product)> products_{};
+  std::array<int, kArrays> below_{};  ///< as in Sizes
 };
 
 extern template class RunSums<float, 1>;

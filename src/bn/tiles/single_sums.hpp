@@ -1,9 +1,6 @@
 // Sums one by one: for what the kernels cannot take.
 #pragma once
 
-#include <bit>
-#include <cstdint>
-
 #include "bn/arrays/elements.hpp"
 #include "bn/exact/accumulator.hpp"
 
@@ -19,16 +16,10 @@ void add_product(Sum& sum, Decoded a, Decoded b) {
   sum.add(high * b.value, a.exponent + b.exponent + 32);
 }
 
-/// The magnitude is less than 2 to the power of this.
-[[nodiscard]] inline int size_of(Decoded value) {
-  const auto magnitude = static_cast<std::uint64_t>(value.value < 0 ? -value.value : value.value);
-  return magnitude == 0 ? Sizes::kNone : value.exponent + 64 - std::countl_zero(magnitude);
-}
-
-/// Adds an element of the first and of the last array, which may be the same.
+/// Adds an element of the first and of the last array, which may be the same. Their sizes have been
+/// seen.
 template <class Real>
 void add_element(Accumulators<Real>& sums, Decoded first, Decoded last) {
-  sums.sizes.see(size_of(first), size_of(last));
   sums.values.add(last.value, last.exponent);
   add_product(sums.products, first, last);
 }
