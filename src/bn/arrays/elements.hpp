@@ -11,6 +11,14 @@
 
 namespace bn {
 
+/// An element of an array, and those behind it.
+struct Element {
+  Dtype dtype{};
+  const std::byte* at = nullptr;
+
+  [[nodiscard]] Element behind(std::size_t i) const { return {dtype, at + i * item_size(dtype)}; }
+};
+
 /// The format of a floating dtype.
 [[nodiscard]] const Format& format_of(Dtype dtype);
 

@@ -6,6 +6,7 @@
 // lacks.
 
 #include "bn/kernels/checksum.hpp"
+#include "bn/kernels/differences.hpp"
 #include "bn/kernels/elementwise.hpp"
 #include "bn/kernels/exact_sums.hpp"
 #include "bn/kernels/half.hpp"
@@ -36,13 +37,22 @@ constexpr KernelsOfAll<Constants...> all_of(const KernelsOfAll<Constants...>*) {
   return {kernels_of<Constants<Channel>>()..., kernels_of<Constants<Columns>>()...};
 }
 
+template <class In>
+constexpr DifferenceKernels<In> kDifferences{
+    scan_differences<In, uint16_t>, scan_differences<In, float>, scan_differences<In, double>};
+
 }  // namespace
 
 extern const Table kTable;
-const Table kTable{BN_KERNEL_NAME,     kSums<float>,
-                   kSums<double>,      all_of(static_cast<const ElementwiseKernels*>(nullptr)),
-                   widen_half,         checksum<uint8_t>,
-                   checksum<uint16_t>, checksum<uint32_t>,
+const Table kTable{BN_KERNEL_NAME,
+                   kSums<float>,
+                   kSums<double>,
+                   all_of(static_cast<const ElementwiseKernels*>(nullptr)),
+                   {kDifferences<float>, kDifferences<double>},
+                   widen_half,
+                   checksum<uint8_t>,
+                   checksum<uint16_t>,
+                   checksum<uint32_t>,
                    checksum<uint64_t>};
 
 }  // namespace bn::kernels::BN_KERNEL_SET

@@ -297,11 +297,45 @@ struct KernelsOfAll : KernelsOf<Constants<Channel>>..., KernelsOf<Constants<Colu
 using ElementwiseKernels = KernelsOfAll<Affine, Gradient, AffinePair, GradientPair, BoundedAffine,
                                         BoundedGradient, BoundedAffinePair, BoundedGradientPair>;
 
+/// How pairs of elements (a, b) are looked at all at once. Sizes are |a - b|.
+struct DifferenceLimits {
+  double absolute;  ///< the largest size so far
+  double relative;  ///< a little less than the largest size / |b| so far
+  double rtol;      ///< of the tolerance
+  double atol;
+  double excess;                ///< not more than the largest size - rtol |b| so far, >= 0
+  std::uint64_t ulp;            ///< most steps so far
+  std::uint64_t ulp_tolerance;  ///< steps with which a pair passes, if by_ulp
+  bool by_ulp;
+};
+
+struct DifferenceScan {
+  std::size_t different;  ///< a != b
+  std::size_t beyond;     ///< neither size <= atol + rtol |b| nor few enough steps
+  bool closer;  ///< a pair asks for a closer look: something is not finite, zeros have other signs,
+                ///< a limit is exceeded, or too nearly met to tell
+};
+
+template <class In>
+using ScanDifferences = DifferenceScan(const In* a, const In* b, std::size_t n,
+                                       const DifferenceLimits&);
+/// By the dtype among whose values steps are counted.
+template <class In>
+struct DifferenceKernels {
+  ScanDifferences<In>* of_halves;
+  ScanDifferences<In>* of_floats;
+  ScanDifferences<In>* of_doubles;
+};
+
+/// Those of both operand types, each a base that is found by its type.
+struct AllDifferenceKernels : DifferenceKernels<float>, DifferenceKernels<double> {};
+
 struct Table {
   const char* instruction_set;
   SumKernels<float> float_sums;
   SumKernels<double> double_sums;
   ElementwiseKernels elementwise;
+  AllDifferenceKernels differences;
 
   void (*widen_half)(const std::uint16_t* half, std::size_t n, float* value);
 

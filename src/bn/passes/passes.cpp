@@ -129,6 +129,16 @@ class Passes {
     return result();
   }
 
+  void inspect(Inspection& inspection) {
+    total_ = view_.size() * element_bytes_;
+    inspection.begin(blocking_.threads);
+    const Tiling tiles = Tiling::contiguous(view_, blocking_.tile_elements);
+    team_.for_each(blocking_.threads, tiles.count(), [&](unsigned t, std::size_t i) {
+      const Tile tile = tiles.tile(i);
+      inspection.inspect(t, tile, used(load(threads_[t], tile, Visit::first)));
+    });
+  }
+
   PassResult apply_only() {
     total_ = view_.size() * element_bytes_;
     sink_->reserve();
@@ -334,6 +344,11 @@ void sum_only(const View& view, std::span<Source* const> sources, Reduction& red
 PassResult apply_only(const View& view, std::span<Source* const> sources, Formula& formula,
                       Sink& sink, Checksum checksum, const Execution& execution) {
   return Passes(view, sources, nullptr, &formula, &sink, checksum, execution).apply_only();
+}
+
+void inspect(const View& view, std::span<Source* const> sources, Inspection& inspection,
+             const Execution& execution) {
+  Passes(view, sources, nullptr, nullptr, nullptr, Checksum::none, execution).inspect(inspection);
 }
 
 }  // namespace bn

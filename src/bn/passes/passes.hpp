@@ -65,6 +65,15 @@ class Formula {
                        MutableRows results) = 0;
 };
 
+/// What looks at every tile once, and writes nothing.
+class Inspection {
+ public:
+  virtual ~Inspection() = default;
+  /// Called first: `thread` is less than `threads` from then on.
+  virtual void begin(unsigned threads) = 0;
+  virtual void inspect(unsigned thread, const Tile& tile, std::span<const Block> blocks) = 0;
+};
+
 struct PassResult {
   Counts counts;
   std::uint64_t x_checksum = 0;
@@ -83,5 +92,10 @@ void sum_only(const View& view, std::span<Source* const> sources, Reduction& red
 /// Applies a formula that needs no sums; streams where source or sink is sequential.
 PassResult apply_only(const View& view, std::span<Source* const> sources, Formula& formula,
                       Sink& sink, Checksum checksum, const Execution& execution);
+
+/// Shows every tile of all sources to the inspection, each thread's in ascending order; streams
+/// where a source is sequential.
+void inspect(const View& view, std::span<Source* const> sources, Inspection& inspection,
+             const Execution& execution);
 
 }  // namespace bn

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "bn/arrays/dtype.hpp"
+#include "bn/arrays/elements.hpp"
 #include "bn/exact/exact_channel.hpp"
 #include "bn/exact/nearest.hpp"
 #include "bn/tiles/counts.hpp"
@@ -19,14 +20,6 @@ class ExactChannels {
  public:
   virtual ~ExactChannels() = default;
   [[nodiscard]] virtual ExactChannel exact(std::size_t channel) const = 0;
-};
-
-/// An element of an array, and those behind it.
-struct Element {
-  Dtype dtype{};
-  const std::byte* at = nullptr;
-
-  [[nodiscard]] Element behind(std::size_t i) const { return {dtype, at + i * item_size(dtype)}; }
 };
 
 class Undecided {
