@@ -24,7 +24,8 @@
   ROW(forward)           \
   ROW(backward)          \
   ROW(stats)             \
-  ROW(calibrate)
+  ROW(calibrate)         \
+  ROW(compare)
 
 namespace bn::cli {
 
@@ -43,10 +44,11 @@ struct Row {
 constexpr Row kCommands[] = {BN_COMMANDS(BN_ROW)};
 #undef BN_ROW
 
-enum ExitCode : int { kDone = 0, kUsage = 2, kBadInput = 3, kSystem = 4, kBug = 70 };
+enum ExitCode : int { kDone = 0, kNo = 1, kUsage = 2, kBadInput = 3, kSystem = 4, kBug = 70 };
 
 constexpr const char* kExitCodes =
-    "Exit codes: 0 done, 2 usage, 3 bad input, 4 the system (files, memory, locks), 70 a bug.\n"
+    "Exit codes: 0 done, 1 a comparison says no, 2 usage, 3 bad input, 4 the system (files,\n"
+    "memory, locks), 70 a bug.\n"
     "After any failure every file is what it was before.";
 
 ExitCode exit_code(io::ErrorKind kind) {
@@ -85,12 +87,15 @@ Work parse(int argc, char** argv) {
   }
   const std::variant<std::string, const Command*> asked = line.parse(argc, argv);
   if (const auto* text = std::get_if<std::string>(&asked)) {
-    return [text = *text] { print(text); };
+    return [text = *text] {
+      print(text);
+      return Verdict::yes;
+    };
   }
   const Command* command = std::get<const Command*>(asked);
   return [work = works.at(command), flags = command->flag_names()] {
     try {
-      work();
+      return work();
     } catch (const io::Error& error) {
       throw io::Error(error.kind(), error.what() + remedy(error.cause(), flags));
     }
@@ -103,8 +108,7 @@ int run_program(int argc, char** argv) {
   try {
     io::prepare_process();
     const Work work = parse(argc, argv);
-    work();
-    return kDone;
+    return work() == Verdict::yes ? kDone : kNo;
   } catch (const io::Error& error) {
     return fail(error.what(), exit_code(error.kind()));
   } catch (const std::bad_alloc&) {

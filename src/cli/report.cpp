@@ -28,15 +28,19 @@ std::string decimal(double value, int digits) {
   return buffer.data();
 }
 
-std::string megabytes(double bytes) { return decimal(bytes / 1e6, 0) + " MB"; }
-
-}  // namespace
-
-std::string text(double value) {
+template <class Real>
+std::string shortest(Real value) {
   std::array<char, 32> buffer{};
   const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
   return {buffer.data(), result.ptr};
 }
+
+std::string megabytes(double bytes) { return decimal(bytes / 1e6, 0) + " MB"; }
+
+}  // namespace
+
+std::string text(double value) { return shortest(value); }
+std::string text(float value) { return shortest(value); }
 
 Report::Report(const RunOptions& options) : options_(options) {}
 
@@ -71,15 +75,16 @@ void Report::note(const std::string& message) {
   if (options_.verbose) notes_.push_back(message);
 }
 
-void Report::note_input(const io::ArrayReader& array, std::ptrdiff_t axis) {
-  const View view = array.view(axis);
+void Report::note_input(const io::ArrayReader& array, std::optional<std::ptrdiff_t> axis) {
   read_ += array.header().data_bytes();
   const bool fortran = array.header().order == Order::fortran;
-  note(array.name() + ": " + array.shape() + " " + std::string(name(array.dtype())) +
-       (fortran ? ", Fortran order" : "") + ", axis " + std::to_string(axis) +
-       "; view [outer, channel, inner] = [" + std::to_string(view.outer) + ", " +
-       std::to_string(view.channel) + ", " + std::to_string(view.inner) + "], " +
-       std::to_string(view.m()) + " values per channel");
+  const std::string facts = array.name() + ": " + array.shape() + " " +
+                            std::string(name(array.dtype())) + (fortran ? ", Fortran order" : "");
+  if (!axis) return note(facts);
+  const View view = array.view(*axis);
+  note(facts + ", axis " + std::to_string(*axis) + "; view [outer, channel, inner] = [" +
+       std::to_string(view.outer) + ", " + std::to_string(view.channel) + ", " +
+       std::to_string(view.inner) + "], " + std::to_string(view.m()) + " values per channel");
 }
 
 Execution Report::execution() {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ namespace bn::cli {
 
 /// A number in a message: the shortest decimal number that reads back as the same double.
 [[nodiscard]] std::string text(double value);
+/// The same of a float.
+[[nodiscard]] std::string text(float value);
 
 /// Warnings and the lines of --verbose wait until the run has succeeded, since a failure is one
 /// line and nothing else; a progress line shows meanwhile, on a terminal only.
@@ -39,8 +42,8 @@ class Report {
 
   /// For --verbose.
   void note(const std::string& message);
-  /// For --verbose: shape, dtype and view of an array that was read.
-  void note_input(const io::ArrayReader& array, std::ptrdiff_t axis);
+  /// For --verbose: shape, dtype and, where there is an axis, view of an array that was read.
+  void note_input(const io::ArrayReader& array, std::optional<std::ptrdiff_t> axis);
 
   /// For the progress line: what several calls of the library are going to read together.
   void expect(std::uint64_t bytes) { expected_ = bytes; }

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 
 from commands import CommandTest, STATE
-from harness import BAD_INPUT, DONE, SYSTEM, USAGE, main
+from harness import BAD_INPUT, DIFFERS, DONE, SYSTEM, USAGE, main
 
 # A command line of each command, and for each flag what is to be added to it, or what to write
 # instead of it: without and with the flag the outcome differs.
@@ -18,10 +18,14 @@ BACKWARD = ["backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--dx
 EMPTY = ["backward", "empty.npy", "--x", "empty.npy", "--state", "state.json", "--dx", "dx.npy"]
 STATS = ["stats", "x.npy", "-o", "part.json"]
 CALIBRATE = ["calibrate", "x.npy", "dy.npy", "--state", "state.json"]
+COMPARE = ["compare", "x.npy", "dy.npy"]
+NAN = ["compare", "nan.npy", "nan.npy"]
+ZEROS = ["compare", "zeros.npy", "other_zeros.npy"]
 # What has to be seen by other means, below; --no-progress in report_test.cpp, where no time passes.
 OF_RUNS = {"--help", "--threads", "--fsync", "--no-progress"}
 OTHERWISE = {"init": {"--help"}, "forward": OF_RUNS | {"--lock-timeout"}, "backward": OF_RUNS, "stats": OF_RUNS,
-             "calibrate": OF_RUNS - {"--fsync"} | {"--lock-timeout"}}
+             "calibrate": OF_RUNS - {"--fsync"} | {"--lock-timeout"},
+             "compare": OF_RUNS - {"--fsync"} | {"--quiet"}}  # which has nothing to warn of
 
 
 def instead(line, old, new):
@@ -71,6 +75,13 @@ FLAGS = {
         "--average-batches": (CALIBRATE, [*CALIBRATE, "--average-batches"]), "--axis": (CALIBRATE, [*CALIBRATE, "--axis", "2"]),
         "--verbose": (CALIBRATE, [*CALIBRATE, "--verbose"]),
         "--quiet": ([*CALIBRATE, "empty.npy"], [*CALIBRATE, "empty.npy", "--quiet"])},
+    "compare": {
+        "--atol": (COMPARE, [*COMPARE, "--atol", "100"]), "--rtol": (COMPARE, [*COMPARE, "--rtol", "1e9"]),
+        "--ulp": (COMPARE, [*COMPARE, "--ulp", "9223372036854775807"]),
+        "--equal-nan": (NAN, [*NAN, "--equal-nan"]),
+        "--bits": (ZEROS, [*ZEROS, "--bits"]),
+        "--axis": (COMPARE, [*COMPARE, "--axis", "2"]), "--json": (COMPARE, [*COMPARE, "--json"]),
+        "--verbose": (COMPARE, [*COMPARE, "--verbose"])},
 }
 FAIL_WITHOUT = "--force"
 # The other way that a command goes, and the flags that have to make their difference there, too.
@@ -80,7 +91,10 @@ OTHER_WAY = {
     "backward": (["--mode", "test"], {"--state", "--dx", "--dgamma", "--dbeta", "--axis", "--eps", "--dtype",
                                       "--verbose", "--force"}),
     "calibrate": (["--average-batches"], {"--files0-from", "--state", "--axis", "--verbose", "--quiet"}),
+    "compare": (["--json"], {"--atol", "--rtol", "--ulp", "--equal-nan", "--bits", "--axis", "--verbose"}),
 }
+# What a run says by its exit code.
+ANSWERS = {"compare": (DONE, DIFFERS)}
 
 
 class FlagsTest(CommandTest):
@@ -92,6 +106,9 @@ class FlagsTest(CommandTest):
         self.save("x.npy", self.x)
         self.save("dy.npy", self.dy)
         self.save("empty.npy", np.zeros((0, 3)))
+        self.save("nan.npy", np.full(3, np.nan))
+        self.save("zeros.npy", np.zeros(3))
+        self.save("other_zeros.npy", -np.zeros(3))
         self.state(**dict(STATE, running_mean=[2.0, 0.5, 1.0]))
         self.state("other.json", **dict(STATE, eps=0.25))
         self.write("list", b"dy.npy\0")
@@ -130,7 +147,9 @@ class FlagsTest(CommandTest):
 
     def check_difference(self, flag, without, given):
         one, other = self.outcome(without), self.outcome(given)
-        self.assertEqual((one[0], other[0]), (USAGE if flag == FAIL_WITHOUT else DONE, DONE), one[2] + other[2])
+        answers = ANSWERS.get(without[0], (DONE,))
+        self.assertIn(one[0], (USAGE,) if flag == FAIL_WITHOUT else answers, one[2])
+        self.assertIn(other[0], answers, other[2])
         if flag == "--verbose":
             self.assertEqual(one[1:2] + one[3:], other[1:2] + other[3:])
             self.assertEqual(one[2], "")
@@ -140,7 +159,7 @@ class FlagsTest(CommandTest):
             self.assertIn("bn: warning: ", one[2])
             self.assertEqual(other[2], "")
         else:
-            self.assertNotEqual(one[3], other[3])
+            self.assertNotEqual(one[1::2], other[1::2])
 
     def log_of(self, words, **more):
         """What shim.c saw: "s" for each fsync, "t" for each thread."""
@@ -157,7 +176,7 @@ class FlagsTest(CommandTest):
     def test_threads_says_how_many(self):
         self.save("x.npy", np.zeros((64, 3, 4096)))
         shutil.copy(self.path("x.npy"), self.path("dy.npy"))
-        for command in (FORWARD, BACKWARD, STATS, CALIBRATE):
+        for command in (FORWARD, BACKWARD, STATS, CALIBRATE, COMPARE):
             for threads in (1, 3):
                 log = self.log_of([*command, "--threads", threads])
                 self.assertEqual(log.count("t") > 0, threads > 1, (command, log))
@@ -178,7 +197,8 @@ class FlagsTest(CommandTest):
                 self.fails(SYSTEM, *command, "--lock-timeout", "0", timeout=30, mentions="after 0 s")
 
     def test_the_arguments_are_read(self):
-        for command, name in ((FORWARD, "x.npy"), (BACKWARD, "dy.npy"), (STATS, "x.npy"), (CALIBRATE, "dy.npy")):
+        for command, name in ((FORWARD, "x.npy"), (BACKWARD, "dy.npy"), (STATS, "x.npy"), (CALIBRATE, "dy.npy"),
+                              (COMPARE, "x.npy"), (COMPARE, "dy.npy")):
             self.write(name, "no array")
             self.fails(BAD_INPUT, *command, mentions=name)
             self.fresh()

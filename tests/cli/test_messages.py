@@ -24,7 +24,7 @@ class MessagesTest(BnTest):
 class UsageTest(MessagesTest):
     def test_a_misspelt_subcommand_says_what_was_meant(self):
         for wrong, meant in (("forwrad", "forward"), ("bakward", "backward"), ("stat", "stats"),
-                             ("calibarte", "calibrate"), ("inti", "init")):
+                             ("calibarte", "calibrate"), ("inti", "init"), ("comapre", "compare")):
             self.fails(USAGE, wrong, "x.npy", mentions=[wrong, meant])
 
     def test_a_misspelt_flag_says_what_was_meant(self):
@@ -48,6 +48,7 @@ class UsageTest(MessagesTest):
         self.fails(USAGE, "forward", "--state", "state.json", "-o", "y.npy")
         self.fails(USAGE, "stats", "-o", "part.json")
         self.fails(USAGE, "calibrate", "x.npy", mentions="--state")
+        self.fails(USAGE, "compare", "x.npy", mentions="B")
 
     def test_an_argument_too_many_is_named(self):
         self.forward_fails(USAGE, "another.npy", mentions="another.npy")
@@ -152,6 +153,8 @@ class ArraysTest(MessagesTest):
                    mentions="missing.json")
         self.fails(SYSTEM, "stats", "missing.npy", "-o", "part.json", mentions="missing.npy")
         self.fails(SYSTEM, "calibrate", "--state", "state.json", "missing.npy", mentions="missing.npy")
+        self.fails(SYSTEM, "compare", "missing.npy", "x.npy", mentions="missing.npy")
+        self.fails(SYSTEM, "compare", "x.npy", "missing.npy", mentions="missing.npy")
 
     def test_a_missing_array_of_the_state_is_named(self):
         self.state(**dict(STATE, gamma="missing.npy"))

@@ -160,7 +160,8 @@ class ProtectionTest(CommandTest):
         readers = {
             ARRAY: (("forward", "FILE", "--state", "state.json", "-o", "z"), ("init", "--gamma", "FILE", "-o", "z"),
                     ("backward", "FILE", "--x", "x.npy", "--state", "state.json", "--dx", "z"),
-                    ("backward", "dy.npy", "--x", "FILE", "--state", "state.json", "--dx", "z")),
+                    ("backward", "dy.npy", "--x", "FILE", "--state", "state.json", "--dx", "z"),
+                    ("compare", "FILE", "x.npy"), ("compare", "x.npy", "FILE")),
             A_STATE: (("forward", "x.npy", "--state", "FILE", "-o", "z"), ("calibrate", "x.npy", "--state", "FILE"),
                       ("backward", "dy.npy", "--x", "x.npy", "--state", "FILE", "--dx", "z")),
             A_CACHE: (("backward", "dy.npy", "--x", "x.npy", "--cache", "FILE", "--dx", "z"),),

@@ -18,7 +18,8 @@ RIGHT = {"init": ["--channels", "3", "-o", "new.json"],
          "forward": ["x.npy", "--state", "state.json", "-o", "y.npy"],
          "backward": ["dy.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy"],
          "stats": ["x.npy", "-o", "part.json"],
-         "calibrate": ["x.npy", "--state", "state.json"]}
+         "calibrate": ["x.npy", "--state", "state.json"],
+         "compare": ["x.npy", "dy.npy"]}
 
 
 class EmptyValuesTest(CommandTest):
@@ -111,7 +112,8 @@ class MessagesTest(CommandTest):
     def test_case_99_an_axis_out_of_range_names_where_it_comes_from(self):
         backward = ["backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy"]
         calibrate = ["calibrate", "x.npy", "--state", "state.json"]
-        for command in (self.FORWARD, backward, calibrate, ["stats", "x.npy", "-o", "p.json"]):
+        for command in (self.FORWARD, backward, calibrate, ["stats", "x.npy", "-o", "p.json"],
+                        ["compare", "x.npy", "dy.npy"]):
             self.fails(BAD_INPUT, *command, "--axis", 3, mentions=["x.npy", "(5, 3, 4)", "--axis is 3", "-3..2"])
         self.state(**dict(STATE, axis=-4))
         for command in (self.FORWARD, backward, calibrate):

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -18,8 +19,11 @@ class Option;
 
 namespace bn::cli {
 
+/// What a command that checks something says; the others are done, and that is yes.
+enum class Verdict : bool { no, yes };
+
 /// What a command does once its flags are read.
-using Work = std::function<void()>;
+using Work = std::function<Verdict()>;
 
 /// One command: its help, its flags and what they set. Help shows the flags, and read() reads them,
 /// in the order in which they are added here. The targets have to outlive the command.
@@ -109,14 +113,19 @@ class Command {
 
 /// What every command consists of: `add_flags` lets flags fill in a request of the command's own;
 /// once they are read, the request is checked as a whole and done.
-template <class Request>
+template <class Request, class Result>
 Work make_work(Command& command, void (*add_flags)(Command&, Request&),
-               void (*check)(const Request&), void (*run)(const Request&)) {
+               void (*check)(const Request&), Result (*run)(const Request&)) {
   const auto request = std::make_shared<Request>();
   add_flags(command, *request);
   return [request, check, run] {
     check(*request);
-    run(*request);
+    if constexpr (std::is_void_v<Result>) {
+      run(*request);
+      return Verdict::yes;
+    } else {
+      return run(*request);
+    }
   };
 }
 

@@ -86,6 +86,19 @@ double parse_eps(std::string_view flag, std::string_view text) {
   return eps;
 }
 
+double parse_tolerance(std::string_view flag, std::string_view text) {
+  const double tolerance = parse_number(flag, text);
+  if (!(tolerance >= 0)) throw out_of_range(flag, text, "at least 0");
+  return tolerance;
+}
+
+std::uint64_t parse_steps(std::string_view flag, std::string_view text) {
+  const Reading<std::uint64_t> reading(text);
+  if (!reading.well_formed) throw malformed(flag, text, "an integer that is at least 0");
+  if (!reading.in_range) throw out_of_range(flag, text, "less than 2^64");
+  return reading.value;
+}
+
 double parse_seconds(std::string_view flag, std::string_view text) {
   const double seconds = parse_number(flag, text);
   if (!(seconds >= 0 && seconds <= kMaxSeconds))

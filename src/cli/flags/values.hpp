@@ -29,6 +29,10 @@ namespace bn::cli {
 [[nodiscard]] unsigned parse_threads(std::string_view flag, std::string_view text);
 /// Greater than 0.
 [[nodiscard]] double parse_eps(std::string_view flag, std::string_view text);
+/// At least 0.
+[[nodiscard]] double parse_tolerance(std::string_view flag, std::string_view text);
+/// 0 to 2^64 - 1.
+[[nodiscard]] std::uint64_t parse_steps(std::string_view flag, std::string_view text);
 /// 0 to 1e9.
 [[nodiscard]] double parse_seconds(std::string_view flag, std::string_view text);
 /// 0 to 1; none for "null", the cumulative average.

@@ -41,7 +41,7 @@ std::string shape_text(std::span<const std::size_t> shape) {
   return text.append(shape.size() == 1 ? ",)" : ")");
 }
 
-std::string index_text(const ArrayHeader& header, std::size_t position) {
+std::vector<std::size_t> index_of(const ArrayHeader& header, std::size_t position) {
   std::vector<std::size_t> index(header.shape.size());
   for (std::size_t step = 0; step < index.size(); ++step) {
     // The dimension whose index changes fastest comes first.
@@ -49,7 +49,11 @@ std::string index_text(const ArrayHeader& header, std::size_t position) {
     index[d] = position % header.shape[d];
     position /= header.shape[d];
   }
-  return shape_text(index);
+  return index;
+}
+
+std::string index_text(const ArrayHeader& header, std::size_t position) {
+  return shape_text(index_of(header, position));
 }
 
 std::optional<Dtype> parse_dtype_name(std::string_view text) {

@@ -40,7 +40,9 @@ struct ArrayHeader {
 /// As Python writes it: "(2, 3)", "(3,)", "()".
 [[nodiscard]] std::string shape_text(std::span<const std::size_t> shape);
 
-/// The index, as Python writes it, of the element at a position in memory order: "(2, 1)".
+/// The index of the element at a position in memory order.
+[[nodiscard]] std::vector<std::size_t> index_of(const ArrayHeader& header, std::size_t position);
+/// The same as Python writes it: "(2, 1)".
 [[nodiscard]] std::string index_text(const ArrayHeader& header, std::size_t position);
 
 /// "float32" -> Dtype::float32; none for other names.
