@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <stdexcept>
+#include <type_traits>
 
 #include "bn/exact/double_double.hpp"
 #include "bn/exact/nearest.hpp"
@@ -40,16 +41,16 @@ bool same_bits(const Element& a, const Element& b) {
   return std::memcmp(a.at, b.at, item_size(a.dtype)) == 0;
 }
 
+// -0 among them.
 bool is_negative(const Element& element) {
-  if (!is_floating(element.dtype)) return exact_value(element.dtype, element.at).integer() < 0;
   return std::signbit(as_double(element.dtype, element.at));
 }
 
 // The number of the nearest value of a floating dtype, counted from 0 on, without its sign.
 std::uint64_t number_among(Dtype dtype, const Element& element) {
-  const Format& format = format_of(dtype);
-  const ExactResult exact{0, exact_magnitude(element), Dyadic(1.0)};
-  if (!fits_double(element.dtype) || dtype == Dtype::float16) return nearest(exact, format).bits;
+  if (!fits_double(element.dtype) || dtype == Dtype::float16) {
+    return nearest({0, exact_magnitude(element), Dyadic(1.0)}, format_of(dtype)).bits;
+  }
   const double size = std::abs(as_double(element.dtype, element.at));
   if (dtype == Dtype::float64) return std::bit_cast<std::uint64_t>(size);
   return std::bit_cast<std::uint32_t>(static_cast<float>(size));
@@ -72,6 +73,29 @@ Largest<Measure> largest(Measure value, const Element& a, const Element& b, std:
   std::memcpy(result.a.data(), a.at, item_size(a.dtype));
   std::memcpy(result.b.data(), b.at, item_size(b.dtype));
   return result;
+}
+
+// Element i of row r of a tile.
+Element element(const Block& block, std::size_t r, std::size_t i) {
+  return {block.dtype, block.rows.data + r * block.rows.stride + i * item_size(block.dtype)};
+}
+
+// Copies `bytes` of each of some rows, which start `stride` bytes apart, one behind the other.
+void gather(const std::byte* from, std::size_t rows, std::size_t stride, std::size_t bytes,
+            std::byte* to) {
+  const auto copy = [&](auto size) {
+    for (std::size_t r = 0; r < rows; ++r) std::memcpy(to + r * size, from + r * stride, size);
+  };
+  switch (bytes) {  // known sizes need no call
+    case 2:
+      return copy(std::integral_constant<std::size_t, 2>());
+    case 4:
+      return copy(std::integral_constant<std::size_t, 4>());
+    case 8:
+      return copy(std::integral_constant<std::size_t, 8>());
+    default:
+      return copy(bytes);
+  }
 }
 
 template <class Measure>
@@ -125,55 +149,90 @@ DifferenceSums::DifferenceSums(std::size_t channels, std::array<Dtype, 2> dtypes
 }
 
 void DifferenceSums::add(const View& view, const Tile& tile, std::span<const Block> blocks) {
+  if (tile.size() == 0) return;
   different_ = false;
   non_finite_ = false;
-  for (std::size_t r = 0; r < tile.outer.count; ++r) {
-    const auto row = [&](const Block& block) {
-      return Element{block.dtype, block.rows.data + r * block.rows.stride};
-    };
-    for (std::size_t c = 0; c < tile.channel.count; ++c) {
-      const std::size_t i = c * tile.inner.count;
-      add_run({tile.channel.begin + c, row(blocks[0]).behind(i), row(blocks[1]).behind(i),
-               tile.position(view, r) + i, tile.inner.count});
-    }
+  if (tile.inner.count >= kernels::kShortRun) {
+    add_along_runs(view, tile, blocks);
+  } else {
+    add_down_columns(view, tile, blocks);
   }
   if (different_ || non_finite_) add_sums(view, tile, blocks);
 }
 
-void DifferenceSums::add_run(const Run& run) {
-  for (std::size_t i = 0; i < run.n; i += kPiece) {
-    const Run piece{run.channel, run.a.behind(i), run.b.behind(i), run.position + i,
-                    std::min(kPiece, run.n - i)};
-    if (piece.n >= kernels::kShortRun && doubles_ && coarser_) {
-      const bool floats = fits_float(dtypes_[0]) && fits_float(dtypes_[1]);
-      if (floats ? add_at_once<float>(piece) : add_at_once<double>(piece)) continue;
-    }
-    for (std::size_t k = 0; k < piece.n; ++k) {
-      add_one(piece.channel, piece.a.behind(k), piece.b.behind(k), piece.position + k);
+void DifferenceSums::add_along_runs(const View& view, const Tile& tile,
+                                    std::span<const Block> blocks) {
+  for (std::size_t r = 0; r < tile.outer.count; ++r) {
+    for (std::size_t c = 0; c < tile.channel.count; ++c) {
+      for (std::size_t k = 0; k < tile.inner.count; k += kPiece) {
+        const std::size_t i = c * tile.inner.count + k;
+        const std::size_t n = std::min(kPiece, tile.inner.count - k);
+        add_run({tile.channel.begin + c, element(blocks[0], r, i), element(blocks[1], r, i), n,
+                 tile.position(view, r) + i, n, 0});
+      }
     }
   }
 }
 
-template <class In>
+// Of each channel what lies in some rows, copied together.
+void DifferenceSums::add_down_columns(const View& view, const Tile& tile,
+                                      std::span<const Block> blocks) {
+  const std::size_t part = tile.inner.count;
+  const std::size_t most = kPiece / part;
+  for (std::size_t r = 0; r < tile.outer.count; r += most) {
+    const std::size_t rows = std::min(most, tile.outer.count - r);
+    for (std::size_t c = 0; c < tile.channel.count; ++c) {
+      std::array<std::array<std::byte, kPiece * sizeof(double)>, 2> copies;
+      for (std::size_t k = 0; k < 2; ++k) {
+        const Element first = element(blocks[k], r, c * part);
+        gather(first.at, rows, blocks[k].rows.stride, part * item_size(first.dtype),
+               copies[k].data());
+      }
+      add_run({tile.channel.begin + c,
+               {dtypes_[0], copies[0].data()},
+               {dtypes_[1], copies[1].data()},
+               rows * part,
+               tile.position(view, r) + c * part,
+               part,
+               view.channel * view.inner});
+    }
+  }
+}
+
+void DifferenceSums::add_run(const Run& run) {
+  if (run.n >= kernels::kShortRun && doubles_ && add_at_once(run)) return;
+  for (std::size_t k = 0; k < run.n; ++k) {
+    add_one(run.channel, run.a.behind(k), run.b.behind(k), run.position(k));
+  }
+}
+
 bool DifferenceSums::add_at_once(const Run& run) {
+  // Steps between integers are no steps among values that the kernels know.
+  if (!coarser_ && tolerance_.ulp) return false;
+  return fits_float(dtypes_[0]) && fits_float(dtypes_[1]) ? scan<float>(run) : scan<double>(run);
+}
+
+template <class In>
+bool DifferenceSums::scan(const Run& run) {
   Differences& to = channels_[run.channel];
-  const kernels::DifferenceLimits limits{
+  kernels::DifferenceLimits limits{
       .absolute = to.absolute ? to.absolute->value : 0,
       .relative = to.relative ? to.relative->value : 0,
       .rtol = tolerance_.rtol.value_or(0),
       .atol = tolerance_.atol.value_or(0),
       .excess = least_excess_[run.channel],
-      .ulp = to.ulp ? static_cast<std::uint64_t>(to.ulp->value) : 0,  // of floating dtypes
+      .ulp = std::numeric_limits<std::uint64_t>::max(),  // between integers as large as |a - b|
       .ulp_tolerance = tolerance_.ulp.value_or(0),
       .by_ulp = tolerance_.ulp.has_value()};
+  if (coarser_) limits.ulp = to.ulp ? static_cast<std::uint64_t>(to.ulp->value) : 0;
   std::array<std::array<In, kPiece>, 2> scratch;
   const In* a = widen<In>(run.a.dtype, run.a.at, run.n, scratch[0].data());
   const In* b = widen<In>(run.b.dtype, run.b.at, run.n, scratch[1].data());
   const kernels::DifferenceKernels<In>& kernels = kernels::table().differences;
-  const auto scan = coarser_ == Dtype::float16   ? kernels.of_halves
-                    : coarser_ == Dtype::float32 ? kernels.of_floats
-                                                 : kernels.of_doubles;
-  const kernels::DifferenceScan found = scan(a, b, run.n, limits);
+  const auto kernel = coarser_ == Dtype::float16   ? kernels.of_halves
+                      : coarser_ == Dtype::float32 ? kernels.of_floats
+                                                   : kernels.of_doubles;
+  const kernels::DifferenceScan found = kernel(a, b, run.n, limits);
   if (found.closer) return false;
   to.values += run.n;
   to.finite += run.n;
@@ -224,7 +283,7 @@ void DifferenceSums::add_finite(std::size_t channel, const Element& a, const Ele
   const double size = std::abs(difference.hi);
   if (size == 0) {
     ++to.equal;
-    if (is_negative(a) != is_negative(b)) ++to.zero_signs;
+    if (y == 0 && is_negative(a) != is_negative(b)) ++to.zero_signs;
     if (tolerance_.bits && !same_bits(a, b)) ++to.beyond;
     return;
   }

@@ -84,18 +84,29 @@ class DifferenceSums {
   [[nodiscard]] std::vector<Differences> take();
 
  private:
+  /// Pairs of one channel one behind the other, in memory or as copies of what lies in parts.
   struct Run {
     std::size_t channel;
     Element a;
     Element b;
-    std::size_t position;
     std::size_t n;
+    std::size_t first;   ///< position in the arrays
+    std::size_t part;    ///< pairs that lie one behind the other
+    std::size_t stride;  ///< from one part to the next
+
+    [[nodiscard]] std::size_t position(std::size_t k) const {
+      return first + k / part * stride + k % part;
+    }
   };
 
+  void add_along_runs(const View& view, const Tile& tile, std::span<const Block> blocks);
+  void add_down_columns(const View& view, const Tile& tile, std::span<const Block> blocks);
+  /// Not more than a piece.
   void add_run(const Run& run);
   /// Whether no pair has to be looked at by itself; then all have been counted.
+  [[nodiscard]] bool add_at_once(const Run& run);
   template <class In>
-  bool add_at_once(const Run& run);
+  [[nodiscard]] bool scan(const Run& run);
   void add_one(std::size_t channel, const Element& a, const Element& b, std::size_t position);
   void add_non_finite(Differences& to, const Element& a, const Element& b);
   void add_finite(std::size_t channel, const Element& a, const Element& b, std::size_t position);
