@@ -98,7 +98,7 @@ BN_INLINE Pair<D> two_prod(D a, D b) {
 #endif
 }
 
-// In twice the precision of double. The constants have errors of less than 2^-97 of their terms,
+// In twice the precision of double. The constants have errors of at most 9 * 2^-100 of their terms,
 // and the operations, less than 2^-100 of the largest one, hardly add to it; the bounds are 2^-96.
 template <class In, class D, class Value>
 BN_INLINE PairEstimate<D> estimate(const AffinePair<Value>& k, const In* const (&in)[1], size_t i) {
