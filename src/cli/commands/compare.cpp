@@ -105,8 +105,7 @@ std::vector<std::size_t> worst_channels(const std::vector<Differences>& channels
   return order;
 }
 
-using cli::text;
-std::string text(Uint128 steps) { return Integer(steps).str(); }
+std::string steps_text(Uint128 steps) { return Integer(steps).str(); }
 
 std::uint64_t differing(const Differences& of) { return of.values - of.equal - of.both_nan; }
 
@@ -123,14 +122,17 @@ std::string element_text(Dtype dtype, const std::array<std::byte, 8>& element) {
 // "all 3 values are equal", "1 of 3 values is not within --ulp 2".
 std::string verdict_text(const Tolerance& tolerance, std::uint64_t values, std::uint64_t beyond) {
   const bool passes = beyond == 0;
-  const bool one = (passes ? values : beyond) == 1;
-  const std::string which = (passes ? (one ? "the " : "all ") : std::to_string(beyond) + " of ") +
-                            (one && passes ? "value" : io::count_text(values, "value"));
+  const bool several = (passes ? values : beyond) != 1;
+  const std::string of_values = io::count_text(values, "value");
+  std::string verdict = std::to_string(beyond) + " of " + of_values;
+  if (passes) verdict = several ? "all " + of_values : "the value";
   if (tolerance.bits) {
-    return which + (passes ? (one ? " has" : " have") : (one ? " does not have" : " do not have")) +
-           " the same bits";
+    verdict +=
+        passes ? (several ? " have" : " has") : (several ? " do not have" : " does not have");
+    return verdict + " the same bits";
   }
-  const std::string are = which + (one ? " is" : " are") + (passes ? "" : " not");
+  verdict += several ? " are" : " is";
+  if (!passes) verdict += " not";
   std::string within;
   const auto add = [&](const std::string& flag) {
     within += (within.empty() ? " within " : ", ") + flag;
@@ -138,7 +140,7 @@ std::string verdict_text(const Tolerance& tolerance, std::uint64_t values, std::
   if (tolerance.ulp) add("--ulp " + std::to_string(*tolerance.ulp));
   if (tolerance.atol) add("--atol " + text(*tolerance.atol));
   if (tolerance.rtol) add("--rtol " + text(*tolerance.rtol));
-  return are + (within.empty() ? " equal" : within);
+  return verdict + (within.empty() ? " equal" : within);
 }
 
 std::string steps_name(const Compared& of) {
@@ -192,7 +194,7 @@ std::string aligned(const Table& rows, bool labels) {
   return all;
 }
 
-std::string channels_text(const Compared& of) {
+std::string worst_text(const Compared& of) {
   Table rows{{"channel", "differ", "beyond", "|a - b|", steps_name(of), "mean of a - b"}};
   for (const std::size_t c : worst_channels(of.comparison.channels)) {
     const Differences& channel = of.comparison.channels[c];
@@ -200,7 +202,7 @@ std::string channels_text(const Compared& of) {
     rows.push_back({std::to_string(c), std::to_string(differing(channel)),
                     std::to_string(channel.beyond),
                     channel.absolute ? text(channel.absolute->value) : "0",
-                    channel.ulp ? text(channel.ulp->value) : "0", mean ? text(*mean) : "-"});
+                    channel.ulp ? steps_text(channel.ulp->value) : "0", mean ? text(*mean) : "-"});
   }
   const std::size_t channels = of.comparison.channels.size();
   return "\n" + std::to_string(rows.size() - 1) + " worst of " +
@@ -225,12 +227,12 @@ std::string as_text(const Compared& of) {
                   largest_text(of, all.absolute, all.absolute ? text(all.absolute->value) : "")});
   rows.push_back({"largest |a - b| / |b|",
                   largest_text(of, all.relative, all.relative ? text(all.relative->value) : "")});
-  rows.push_back(
-      {"most " + steps_name(of), largest_text(of, all.ulp, all.ulp ? text(all.ulp->value) : "")});
+  rows.push_back({"most " + steps_name(of),
+                  largest_text(of, all.ulp, all.ulp ? steps_text(all.ulp->value) : "")});
   const auto mean = mean_error(all);
   rows.push_back({"mean of a - b", mean ? text(*mean) : "none"});
   rows.push_back({"would pass with", needed_text(of)});
-  return verdict + aligned(rows, true) + (of.request.axis ? channels_text(of) : "");
+  return verdict + aligned(rows, true) + (of.request.axis ? worst_text(of) : "");
 }
 
 // JSON has no infinity: a difference beyond the range of double is null.
@@ -250,7 +252,7 @@ std::string json_of(const Compared& of, const std::optional<Largest<Measure>>& l
   if constexpr (std::is_floating_point_v<Measure>) {
     value = json_of(std::optional(largest->value));
   } else {
-    value = text(largest->value);
+    value = steps_text(largest->value);
   }
   const auto index = io::index_of(of.a.header(), largest->position);
   return "{\"value\": " + value + ", \"index\": " + json::integers_text(index) +
