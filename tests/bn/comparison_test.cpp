@@ -295,7 +295,7 @@ TEST_CASE("Differences are those of exact arithmetic for every kind of data and 
   for (const Dtype dtype : data::kFloating) {
     for (const Kind kind : data::kAll) {
       for (const Change change : kChanges) {
-        for (const View& view : {View{2, 1, 1100}, View{300, 2, 1}}) {
+        for (const View& view : {View{2, 1, 300}, View{100, 2, 1}}) {
           const Array b = reference(dtype, view, kind, change, random);
           const Array a = changed(finite_part(b), dtype, change, random);
           INFO(bn::name(dtype) << " " << data::name(kind) << " " << static_cast<int>(change) << " "
