@@ -55,6 +55,7 @@ class Memory(BnTest):
                 "--axis", axis, "--threads", threads, **common)
         self.ok("backward", "y.npy", "--x", "x.npy", "--cache", "cache.json", "--dx", "y.npy",
                 "--dgamma", "dgamma.npy", "--threads", threads, **common)
+        self.ok("compare", "y.npy", "x.npy", "--atol", 1e300, "--axis", axis, "--threads", threads, **common)
 
     def test_channels_that_fit_a_buffer(self):
         self.check((64, 64, BYTES // 4 // 64 // 64))
