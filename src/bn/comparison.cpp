@@ -63,7 +63,7 @@ std::optional<double> mean_error(const Differences& differences) {
 
 std::optional<double> needed_atol(const Differences& differences, const Tolerance& tolerance) {
   if (passes_with_none(differences, tolerance)) return std::nullopt;
-  const double nearest = nearest_double({0, differences.excess, Dyadic(1.0)});
+  const double nearest = quotient(differences.excess, 1);
   if (std::isinf(nearest)) return std::nullopt;
   Dyadic missing = differences.excess;
   missing -= Dyadic(nearest);

@@ -37,6 +37,12 @@ std::string channels_text(const io::ArrayReader& array, std::ptrdiff_t axis) {
          " of " + array.shape() + ")";
 }
 
+void require_same_shape(const io::ArrayReader& array, const io::ArrayReader& other) {
+  if (array.header().shape == other.header().shape) return;
+  throw io::input_error(array.name(), "the shape " + array.shape() + ", but " + other.name() +
+                                          " has the shape " + other.shape());
+}
+
 std::string axis_hint(const io::ArrayReader& array, std::ptrdiff_t axis,
                       std::optional<std::size_t> channels) {
   const std::vector<std::size_t>& shape = array.header().shape;

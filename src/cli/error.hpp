@@ -31,6 +31,9 @@ class UsageError : public io::Error {
 /// "3 channels (axis 1 of (2, 3, 64, 96))".
 [[nodiscard]] std::string channels_text(const io::ArrayReader& array, std::ptrdiff_t axis);
 
+/// Throws io::Error where the array does not have the shape of the other one.
+void require_same_shape(const io::ArrayReader& array, const io::ArrayReader& other);
+
 /// Where the array would have as many channels along another axis: "; axis -1 has 3: give --axis
 /// -1?", as the end of a message. Empty where it would not.
 [[nodiscard]] std::string axis_hint(const io::ArrayReader& array, std::ptrdiff_t axis,

@@ -20,12 +20,6 @@ BN_INLINE Words number_among(Doubles v) {
   }
 }
 
-BN_INLINE bool any(Words mask) {
-  uint64_t all = 0;
-  for (size_t l = 0; l < kLanes; ++l) all |= mask[l];
-  return all != 0;
-}
-
 // Everything that is computed here is less than 2^-50 of itself beside the truth, or something was
 // too small, so what lies within kAlmost of a limit is left to a closer look.
 template <class Coarse>

@@ -111,20 +111,33 @@ BN_INLINE PairEstimate<D> estimate(const AffinePair<Value>& k, const In* const (
                         at<D>(k.scale_tiny, i))};
 }
 
+// slope * x + scale * dy + offset, of the upper parts alone: hi and what has been lost below it.
+template <class D>
+struct UpperSum {
+  D hi;
+  D of_sums;      // what the sums have lost
+  D of_products;  // and the products
+};
+template <class D, class Constants>
+BN_INLINE UpperSum<D> upper_sum(const Constants& k, D x, D dy, size_t i) {
+  const Pair<D> a = two_prod(x, at<D>(k.slope, i));
+  const Pair<D> b = two_prod(dy, at<D>(k.scale, i));
+  const Pair<D> products = two_sum(a.hi, b.hi);
+  const Pair<D> sum = two_sum(products.hi, at<D>(k.offset, i));
+  return {sum.hi, products.lo + sum.lo, a.lo + b.lo};
+}
+
 template <class In, class D, class Value>
 BN_INLINE PairEstimate<D> estimate(const GradientPair<Value>& k, const In* const (&in)[2],
                                    size_t i) {
   const D x = read<D>(in[0] + i);
   const D dy = read<D>(in[1] + i);
-  const Pair<D> a = two_prod(x, at<D>(k.slope, i));
-  const Pair<D> b = two_prod(dy, at<D>(k.scale, i));
-  const Pair<D> products = two_sum(a.hi, b.hi);
-  const Pair<D> sum = two_sum(products.hi, at<D>(k.offset, i));
+  const UpperSum<D> upper = upper_sum(k, x, dy, i);
   const D rest = multiply_add(dy, at<D>(k.scale_lo, i),
                               multiply_add(x, at<D>(k.slope_lo, i), at<D>(k.offset_lo, i)));
   const D error = add_error<In>(at<D>(k.offset_error, i), absolute(x), at<D>(k.slope_error, i),
                                 at<D>(k.slope_tiny, i));
-  return {sum.hi, (products.lo + sum.lo) + ((a.lo + b.lo) + rest),
+  return {upper.hi, upper.of_sums + (upper.of_products + rest),
           add_error<In>(error, absolute(dy), at<D>(k.scale_error, i), at<D>(k.scale_tiny, i))};
 }
 
@@ -166,13 +179,10 @@ BN_INLINE PairBetween<D> estimate(const BoundedGradientPair<Value>& k, const In*
                                   size_t i) {
   const D x = read<D>(in[0] + i);
   const D dy = read<D>(in[1] + i);
-  const Pair<D> a = two_prod(x, at<D>(k.slope, i));
-  const Pair<D> b = two_prod(dy, at<D>(k.scale, i));
-  const Pair<D> products = two_sum(a.hi, b.hi);
-  const Pair<D> sum = two_sum(products.hi, at<D>(k.offset, i));
+  const UpperSum<D> upper = upper_sum(k, x, dy, i);
   const D low_parts = multiply_add(dy, at<D>(k.scale_lo, i), x * at<D>(k.slope_lo, i));
-  const D lo = ((products.lo + sum.lo) + (a.lo + b.lo)) + low_parts;
-  return {sum.hi, lo + at<D>(k.low, i), lo + at<D>(k.high, i)};
+  const D lo = (upper.of_sums + upper.of_products) + low_parts;
+  return {upper.hi, lo + at<D>(k.low, i), lo + at<D>(k.high, i)};
 }
 
 template <Store kStore, class Constants, class In, class Out>

@@ -300,7 +300,7 @@ using ElementwiseKernels = KernelsOfAll<Affine, Gradient, AffinePair, GradientPa
 /// How pairs of elements (a, b) are looked at all at once. Sizes are |a - b|.
 struct DifferenceLimits {
   double absolute;  ///< the largest size so far
-  double relative;  ///< a little less than the largest size / |b| so far
+  double relative;  ///< the largest size / |b| so far
   double rtol;      ///< of the tolerance
   double atol;
   double excess;                ///< not more than the largest size - rtol |b| so far, >= 0

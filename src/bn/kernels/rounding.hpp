@@ -112,11 +112,7 @@ class ResultWriter {
     }
   }
 
-  [[nodiscard]] bool undecided() const {
-    bool any = doubts_of_rest_ != 0;
-    for (size_t l = 0; l < kLanes; ++l) any = any || doubts_[l] != 0;
-    return any;
-  }
+  [[nodiscard]] bool undecided() const { return any(doubts_) || doubts_of_rest_ != 0; }
 
  private:
   static constexpr bool kHalf = sizeof(Out) == sizeof(uint16_t);

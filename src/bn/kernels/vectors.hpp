@@ -152,6 +152,14 @@ BN_INLINE Integers to_integers(Doubles v) {
 #endif
 }
 
+// Whether a bit of any lane is set.
+template <class Mask>
+BN_INLINE bool any(const Mask& mask) {
+  bool result = false;
+  for (size_t l = 0; l < kLanes; ++l) result = result || mask[l] != 0;
+  return result;
+}
+
 // 2^exponent; down to subnormal ones, which scale the largest doubles.
 double power_of_two(int exponent) {
   const uint64_t bits = exponent >= -1022 ? static_cast<uint64_t>(exponent + 1023) << 52

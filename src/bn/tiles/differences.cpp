@@ -75,11 +75,6 @@ Largest<Measure> largest(Measure value, const Element& a, const Element& b, std:
   return result;
 }
 
-// Element i of row r of a tile.
-Element element(const Block& block, std::size_t r, std::size_t i) {
-  return {block.dtype, block.rows.data + r * block.rows.stride + i * item_size(block.dtype)};
-}
-
 // Copies `bytes` of each of some rows, which start `stride` bytes apart, one behind the other.
 void gather(const std::byte* from, std::size_t rows, std::size_t stride, std::size_t bytes,
             std::byte* to) {
@@ -152,31 +147,37 @@ void DifferenceSums::add(const View& view, const Tile& tile, std::span<const Blo
   if (tile.size() == 0) return;
   different_ = false;
   non_finite_ = false;
+  const TileArrays arrays{view, tile, blocks};
   if (tile.inner.count >= kernels::kShortRun) {
-    add_along_runs(view, tile, blocks);
+    add_along_runs(arrays);
   } else {
-    add_down_columns(view, tile, blocks);
+    add_down_columns(arrays);
   }
-  if (different_ || non_finite_) add_sums(view, tile, blocks);
+  if (different_ || non_finite_) add_sums(arrays);
 }
 
-void DifferenceSums::add_along_runs(const View& view, const Tile& tile,
-                                    std::span<const Block> blocks) {
+void DifferenceSums::add_along_runs(const TileArrays& arrays) {
+  const Tile& tile = arrays.tile;
   for (std::size_t r = 0; r < tile.outer.count; ++r) {
     for (std::size_t c = 0; c < tile.channel.count; ++c) {
       for (std::size_t k = 0; k < tile.inner.count; k += kPiece) {
         const std::size_t i = c * tile.inner.count + k;
         const std::size_t n = std::min(kPiece, tile.inner.count - k);
-        add_run({tile.channel.begin + c, element(blocks[0], r, i), element(blocks[1], r, i), n,
-                 tile.position(view, r) + i, n, 0});
+        add_run({tile.channel.begin + c,
+                 {dtypes_[0], arrays.at(0, r, i)},
+                 {dtypes_[1], arrays.at(1, r, i)},
+                 n,
+                 tile.position(arrays.view, r) + i,
+                 n,
+                 0});
       }
     }
   }
 }
 
 // Of each channel what lies in some rows, copied together.
-void DifferenceSums::add_down_columns(const View& view, const Tile& tile,
-                                      std::span<const Block> blocks) {
+void DifferenceSums::add_down_columns(const TileArrays& arrays) {
+  const Tile& tile = arrays.tile;
   const std::size_t part = tile.inner.count;
   const std::size_t most = kPiece / part;
   for (std::size_t r = 0; r < tile.outer.count; r += most) {
@@ -184,17 +185,16 @@ void DifferenceSums::add_down_columns(const View& view, const Tile& tile,
     for (std::size_t c = 0; c < tile.channel.count; ++c) {
       std::array<std::array<std::byte, kPiece * sizeof(double)>, 2> copies;
       for (std::size_t k = 0; k < 2; ++k) {
-        const Element first = element(blocks[k], r, c * part);
-        gather(first.at, rows, blocks[k].rows.stride, part * item_size(first.dtype),
-               copies[k].data());
+        gather(arrays.at(k, r, c * part), rows, arrays.blocks[k].rows.stride,
+               part * item_size(dtypes_[k]), copies[k].data());
       }
       add_run({tile.channel.begin + c,
                {dtypes_[0], copies[0].data()},
                {dtypes_[1], copies[1].data()},
                rows * part,
-               tile.position(view, r) + c * part,
+               tile.position(arrays.view, r) + c * part,
                part,
-               view.channel * view.inner});
+               arrays.view.channel * arrays.view.inner});
     }
   }
 }
@@ -277,9 +277,8 @@ void DifferenceSums::add_finite(std::size_t channel, const Element& a, const Ele
   Differences& to = channels_[channel];
   ++to.finite;
   const double y = as_double(b.dtype, b.at);
-  const DoubleDouble difference =
-      doubles_ ? two_sum(as_double(a.dtype, a.at), -y)
-               : DoubleDouble{nearest_double({0, exact_size(a, b), Dyadic(1.0)}), 1};
+  const DoubleDouble difference = doubles_ ? two_sum(as_double(a.dtype, a.at), -y)
+                                           : DoubleDouble{quotient(exact_size(a, b), 1), 1};
   const double size = std::abs(difference.hi);
   if (size == 0) {
     ++to.equal;
@@ -319,7 +318,7 @@ void DifferenceSums::offer_excess(std::size_t channel, const Element& a, const E
   Differences& to = channels_[channel];
   if (!is_greater(excess, to.excess)) return;
   to.excess = std::move(excess);
-  const double nearest = nearest_double({0, to.excess, Dyadic(1.0)});
+  const double nearest = quotient(to.excess, 1);
   least_excess_[channel] = std::min(nearest, std::numeric_limits<double>::max()) * (1 - kError);
 }
 
@@ -337,17 +336,15 @@ bool DifferenceSums::within(const Element& a, const Element& b, double size, Uin
 }
 
 // Of pairs of finite values: where others are among them, of a copy that has zeros in their place.
-void DifferenceSums::add_sums(const View& view, const Tile& tile, std::span<const Block> blocks) {
+void DifferenceSums::add_sums(const TileArrays& arrays) {
+  const auto& [view, tile, blocks] = arrays;
   std::array<Block, 2> finite{blocks[0], blocks[1]};
   if (non_finite_) {
     std::array<MutableRows, 2> copies;
     for (std::size_t k = 0; k < 2; ++k) {
       const std::size_t bytes = tile.row_size() * item_size(blocks[k].dtype);
       copies[k] = {copies_[k].get(bytes * tile.outer.count), bytes};
-      for (std::size_t r = 0; r < tile.outer.count; ++r) {
-        std::memcpy(copies[k].data + r * bytes, blocks[k].rows.data + r * blocks[k].rows.stride,
-                    bytes);
-      }
+      gather(blocks[k].rows.data, tile.outer.count, blocks[k].rows.stride, bytes, copies[k].data);
       finite[k].rows = {copies[k].data, bytes};
     }
     for (std::size_t i = 0; i < tile.size(); ++i) {

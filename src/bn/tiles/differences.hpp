@@ -14,6 +14,7 @@
 #include "bn/exact/dyadic.hpp"
 #include "bn/exact/int128.hpp"
 #include "bn/tiles/channel_sums.hpp"
+#include "bn/tiles/tile_arrays.hpp"
 
 namespace bn {
 
@@ -99,8 +100,8 @@ class DifferenceSums {
     }
   };
 
-  void add_along_runs(const View& view, const Tile& tile, std::span<const Block> blocks);
-  void add_down_columns(const View& view, const Tile& tile, std::span<const Block> blocks);
+  void add_along_runs(const TileArrays& arrays);
+  void add_down_columns(const TileArrays& arrays);
   /// Not more than a piece.
   void add_run(const Run& run);
   /// Whether no pair has to be looked at by itself; then all have been counted.
@@ -114,7 +115,7 @@ class DifferenceSums {
                              bool exact, std::size_t position);
   void offer_excess(std::size_t channel, const Element& a, const Element& b);
   [[nodiscard]] bool within(const Element& a, const Element& b, double size, Uint128 steps) const;
-  void add_sums(const View& view, const Tile& tile, std::span<const Block> blocks);
+  void add_sums(const TileArrays& arrays);
 
   std::array<Dtype, 2> dtypes_;
   Tolerance tolerance_;

@@ -180,10 +180,7 @@ void report_on(const ForwardPass& pass, const io::ArrayReader& x, const io::Arra
 
 void backward(const BackwardRequest& request, io::ArrayReader& x, io::ArrayReader& dy,
               Report& report) {
-  if (x.header().shape != dy.header().shape) {
-    throw io::input_error(
-        dy.name(), "the shape " + dy.shape() + ", but " + x.name() + " has the shape " + x.shape());
-  }
+  require_same_shape(dy, x);
   io::Transaction transaction(output_options(request.run));
   const ForwardPass pass = request.cache
                                ? from_cache(*request.cache, x)

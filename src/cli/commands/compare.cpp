@@ -300,10 +300,7 @@ View view_of(const io::ArrayReader& array, std::optional<std::ptrdiff_t> axis) {
 }
 
 void require_comparable(const io::ArrayReader& a, const io::ArrayReader& b, bool bits) {
-  if (a.header().shape != b.header().shape) {
-    throw io::input_error(
-        a.name(), "the shape " + a.shape() + ", but " + b.name() + " has the shape " + b.shape());
-  }
+  require_same_shape(a, b);
   if (bits && a.dtype() != b.dtype()) {
     throw io::input_error(a.name(), std::string(name(a.dtype())) + ", but " + b.name() + " is " +
                                         std::string(name(b.dtype())) +
