@@ -31,6 +31,7 @@ class Report {
   ~Report();
 
   void warn(const std::string& message);
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
   /// Of a batch whose statistics say little.
   void warn_of_small_batch(const io::ArrayReader& x, const View& view);
   /// Of results that became infinite in a file's dtype; `array` is what it holds: "y".

@@ -1,16 +1,14 @@
 // bn compare: how the values of one array differ from those of another.
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "bn/arrays/elements.hpp"
@@ -20,6 +18,7 @@
 #include "cli/flags/shared_flags.hpp"
 #include "cli/flags/values.hpp"
 #include "cli/layer.hpp"
+#include "cli/listing.hpp"
 #include "cli/report.hpp"
 #include "io/arrays/reader.hpp"
 #include "io/documents/json_text.hpp"
@@ -30,8 +29,6 @@ namespace bn::cli {
 namespace {
 
 namespace json = io::json;
-
-constexpr std::size_t kWorstChannels = 10;
 
 struct CompareRequest {
   std::string a;
@@ -92,17 +89,11 @@ struct Compared {
 // The most that channels can differ comes first: in values that pass with no tolerance, in steps,
 // in size.
 std::vector<std::size_t> worst_channels(const std::vector<Differences>& channels) {
-  std::vector<std::size_t> order(channels.size());
-  std::iota(order.begin(), order.end(), 0);
-  const auto key = [&](std::size_t c) {
+  return worst_ten(channels.size(), [&](std::size_t c) {
     const Differences& of = channels[c];
     return std::tuple(of.one_nan + of.infinities, of.ulp ? of.ulp->value : Uint128{},
                       of.absolute ? of.absolute->value : 0);
-  };
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t c, std::size_t d) { return key(c) > key(d); });
-  order.resize(std::min(order.size(), kWorstChannels));
-  return order;
+  });
 }
 
 std::string steps_text(Uint128 steps) { return Integer(steps).str(); }
@@ -170,30 +161,6 @@ std::string needed_text(const Compared& of) {
   return words;
 }
 
-using Table = std::vector<std::vector<std::string>>;
-
-// Columns as wide as what is in them, the first one flush left or all flush right.
-std::string aligned(const Table& rows, bool labels) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t k = 0; k < row.size(); ++k) widths[k] = std::max(widths[k], row[k].size());
-  }
-  std::string all;
-  for (const auto& row : rows) {
-    for (std::size_t k = 0; k < row.size(); ++k) {
-      const std::string blanks(widths[k] - row[k].size(), ' ');
-      if (labels) {
-        all += row[k] + (k + 1 < row.size() ? blanks + "  " : "");
-      } else {
-        all += (k > 0 ? "  " : "") + blanks + row[k];
-      }
-    }
-    all += "\n";
-  }
-  return all;
-}
-
 std::string worst_text(const Compared& of) {
   Table rows{{"channel", "differ", "beyond", "|a - b|", steps_name(of), "mean of a - b"}};
   for (const std::size_t c : worst_channels(of.comparison.channels)) {
@@ -207,7 +174,7 @@ std::string worst_text(const Compared& of) {
   const std::size_t channels = of.comparison.channels.size();
   return "\n" + std::to_string(rows.size() - 1) + " worst of " +
          io::count_text(channels, "channel") + " (axis " + std::to_string(*of.request.axis) +
-         "):\n" + aligned(rows, false);
+         "):\n" + flush_right(rows);
 }
 
 std::string as_text(const Compared& of) {
@@ -232,12 +199,12 @@ std::string as_text(const Compared& of) {
   const auto mean = mean_error(all);
   rows.push_back({"mean of a - b", mean ? text(*mean) : "none"});
   rows.push_back({"would pass with", needed_text(of)});
-  return verdict + aligned(rows, true) + (of.request.axis ? worst_text(of) : "");
+  return verdict + flush_left(rows) + (of.request.axis ? worst_text(of) : "");
 }
 
-// JSON has no infinity: a difference beyond the range of double is null.
+// A difference beyond the range of double is null.
 std::string json_of(std::optional<double> value) {
-  return value && std::isfinite(*value) ? json::number_text(*value) : "null";
+  return value ? json::number_or_null_text(*value) : "null";
 }
 
 std::string json_of_element(Dtype dtype, const std::array<std::byte, 8>& element) {
@@ -255,9 +222,10 @@ std::string json_of(const Compared& of, const std::optional<Largest<Measure>>& l
     value = steps_text(largest->value);
   }
   const auto index = io::index_of(of.a.header(), largest->position);
-  return "{\"value\": " + value + ", \"index\": " + json::integers_text(index) +
-         ", \"a\": " + json_of_element(of.a.dtype(), largest->a) +
-         ", \"b\": " + json_of_element(of.b.dtype(), largest->b) + "}";
+  return json::line_text({{"value", value},
+                          {"index", json::integers_text(index)},
+                          {"a", json_of_element(of.a.dtype(), largest->a)},
+                          {"b", json_of_element(of.b.dtype(), largest->b)}});
 }
 
 json::Members members(const Compared& of, const Differences& differences) {
@@ -280,15 +248,13 @@ json::Members members(const Compared& of, const Differences& differences) {
 std::string as_json(const Compared& of) {
   json::Members all = members(of, of.comparison.all);
   if (of.request.axis) {
-    std::string channels;
+    std::vector<std::string> channels;
     for (const std::size_t c : worst_channels(of.comparison.channels)) {
-      std::string channel = "{\"channel\": " + std::to_string(c);
-      for (const auto& [key, value] : members(of, of.comparison.channels[c])) {
-        channel += ", " + json::string_text(key) + ": " + value;
-      }
-      channels += (channels.empty() ? "\n    " : ",\n    ") + channel + "}";
+      json::Members channel = members(of, of.comparison.channels[c]);
+      channel.emplace(channel.begin(), "channel", std::to_string(c));
+      channels.push_back(json::line_text(channel));
     }
-    all.emplace_back("channels", "[" + channels + "]");
+    all.emplace_back("channels", json::lines_text(channels, 1));
   }
   all.emplace_back("passes", of.comparison.all.beyond == 0 ? "true" : "false");
   return json::object_text(all);

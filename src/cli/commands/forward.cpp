@@ -8,7 +8,6 @@
 #include "cli/error.hpp"
 #include "cli/flags/command.hpp"
 #include "cli/flags/shared_flags.hpp"
-#include "cli/flags/values.hpp"
 #include "cli/layer.hpp"
 #include "cli/report.hpp"
 #include "io/arrays/reader.hpp"
@@ -55,9 +54,7 @@ void add_flags(Command& command, ForwardRequest& request) {
   add_mode(command, request.layer.mode);
   add_axis(command, request.layer.axis);
   add_eps(command, request.layer.eps);
-  command.flag("--momentum", "NUMBER|null",
-               "0 to 1, or null for the cumulative average (default: the state's,\nor 0.9)",
-               request.layer.momentum, parse_momentum);
+  add_momentum(command, request.layer.momentum);
   command.flag("--cache", "CACHE.json", "write what bn backward needs besides X", request.cache);
   command.flag("--state-out", "STATE.json", "write the updated state here, not in place",
                request.state_out);

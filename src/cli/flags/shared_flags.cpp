@@ -30,6 +30,12 @@ void add_eps(Command& command, std::optional<double>& eps) {
   command.flag("--eps", "NUMBER", "greater than 0 (default: the state's, or 1e-5)", eps, parse_eps);
 }
 
+void add_momentum(Command& command, std::optional<std::optional<double>>& momentum) {
+  command.flag("--momentum", "NUMBER|null",
+               "0 to 1, or null for the cumulative average (default: the state's,\nor 0.9)",
+               momentum, parse_momentum);
+}
+
 void add_dtype(Command& command, std::optional<Dtype>& dtype) {
   command.flag("--dtype", "float16|float32|float64",
                "of the outputs (default: that of the input, float64 for integers and bool)", dtype,

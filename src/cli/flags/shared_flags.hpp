@@ -27,6 +27,7 @@ void add_inputs(Command& command, InputNames& inputs);
 void add_mode(Command& command, std::optional<Mode>& mode);
 void add_axis(Command& command, std::optional<std::ptrdiff_t>& axis);
 void add_eps(Command& command, std::optional<double>& eps);
+void add_momentum(Command& command, std::optional<std::optional<double>>& momentum);
 void add_dtype(Command& command, std::optional<Dtype>& dtype);
 
 /// --verbose alone, for what has no warnings.

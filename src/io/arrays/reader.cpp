@@ -190,8 +190,7 @@ void ArrayReader::finish() {
   }
 }
 
-std::vector<double> read_vector(const std::string& path, Sign sign) {
-  ArrayReader reader(path);
+std::vector<double> read_vector(ArrayReader& reader) {
   const ArrayHeader& header = reader.header();
   const auto long_dimensions = std::count_if(header.shape.begin(), header.shape.end(),
                                              [](std::size_t dimension) { return dimension != 1; });
@@ -212,6 +211,14 @@ std::vector<double> read_vector(const std::string& path, Sign sign) {
   auto values = room_for<double>(reader, size);
   for (std::size_t i = 0; i < size; ++i) {
     values[i] = as_double(header.dtype, &bytes[i * item]);
+  }
+  return values;
+}
+
+std::vector<double> read_vector(const std::string& path, Sign sign) {
+  ArrayReader reader(path);
+  std::vector<double> values = read_vector(reader);
+  for (std::size_t i = 0; i < values.size(); ++i) {
     if (std::isfinite(values[i]) && (sign == Sign::any || values[i] >= 0)) continue;
     throw input_error(reader.name(), "value " + std::to_string(i) + " is " +
                                          shortest_text(values[i]) + ", but has to be finite" +

@@ -82,10 +82,13 @@ class ArrayReader final : public Source {
 /// Which values of channels are sound: all finite ones, or those that a variance can have.
 enum class Sign : std::uint8_t { any, not_negative };
 
-/// One value per channel as doubles: gamma, beta and their like. From an array of any dtype, of the
-/// shape (C,) or with any number of dimensions of 1 besides, as (1, C, 1, 1). Throws Error as
-/// ArrayReader, and (input) for other shapes, rank 0 among them, and for values that are not finite
-/// or have the wrong sign.
+/// One value per channel as doubles, any of them NaN or infinite. From an array of any dtype, of
+/// the shape (C,) or with any number of dimensions of 1 besides, as (1, C, 1, 1). Throws Error
+/// (input) for other shapes, rank 0 among them.
+[[nodiscard]] std::vector<double> read_vector(ArrayReader& reader);
+
+/// The same of gamma, beta and their like, from a file. Throws Error as ArrayReader, and (input)
+/// for values that are not finite or have the wrong sign.
 [[nodiscard]] std::vector<double> read_vector(const std::string& path, Sign sign = Sign::any);
 
 }  // namespace bn::io

@@ -45,13 +45,38 @@ std::string strings_text(std::span<const std::string> values) {
   return list_text(values, string_text);
 }
 
-std::string object_text(const Members& members) {
+std::string number_or_null_text(double value) {
+  return std::isfinite(value) ? number_text(value) : "null";
+}
+
+std::string object_text(const Members& members) { return nested_text(members, 0) + "\n"; }
+
+std::string nested_text(const Members& members, std::size_t depth) {
+  const std::string indent(2 * depth, ' ');
   std::string text = "{";
   for (const auto& [key, value] : members) {
-    text.append(text.size() > 1 ? ",\n  " : "\n  ");
+    text.append(text.size() > 1 ? ",\n" : "\n").append(indent).append("  ");
     text.append(string_text(key)).append(": ").append(value);
   }
-  return text.append("\n}\n");
+  return text.append("\n").append(indent).append("}");
+}
+
+std::string line_text(const Members& members) {
+  std::string text = "{";
+  for (const auto& [key, value] : members) {
+    if (text.size() > 1) text.append(", ");
+    text.append(string_text(key)).append(": ").append(value);
+  }
+  return text.append("}");
+}
+
+std::string lines_text(std::span<const std::string> values, std::size_t depth) {
+  std::string text = "[";
+  for (const std::string& value : values) {
+    if (text.size() > 1) text.append(",");
+    text.append("\n").append(2 * depth + 2, ' ').append(value);
+  }
+  return text.append("]");
 }
 
 }  // namespace bn::io::json

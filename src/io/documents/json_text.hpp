@@ -21,7 +21,16 @@ using Members = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] std::string string_text(std::string_view value);
 [[nodiscard]] std::string strings_text(std::span<const std::string> values);
 
+/// The same of any number: JSON has none for NaN and infinities, which become null.
+[[nodiscard]] std::string number_or_null_text(double value);
+
 /// One key per line, values as given.
 [[nodiscard]] std::string object_text(const Members& members);
+/// The same within a document, `depth` objects and arrays deep, without the newline at its end.
+[[nodiscard]] std::string nested_text(const Members& members, std::size_t depth);
+/// An object on one line.
+[[nodiscard]] std::string line_text(const Members& members);
+/// An array of values that are JSON already, each on a line of its own.
+[[nodiscard]] std::string lines_text(std::span<const std::string> values, std::size_t depth);
 
 }  // namespace bn::io::json
