@@ -364,6 +364,23 @@ TEST_CASE("A tolerance holds up to its very edge") {
   }
 }
 
+TEST_CASE("The edge of a tolerance is no other where larger differences have been met") {
+  const View view{1, 1, 4096};
+  Array a(Dtype::float32, view.size());
+  Array b(Dtype::float32, view.size());
+  for (std::size_t i = 0; i < view.size(); ++i) {
+    b.set(i, 1);
+    a.set(i, i == 0 ? 100 : 1 + 0x1p-20);
+  }
+  data::ArraySource source_a(a);
+  data::ArraySource source_b(b);
+  const auto beyond = [&](double atol) {
+    return bn::compare(view, source_a, source_b, {.atol = atol}).all.beyond;
+  };
+  CHECK(beyond(0x1p-20) == 1);
+  CHECK(beyond(std::nextafter(0x1p-20, 0.0)) == view.size());
+}
+
 TEST_CASE("No tolerance is enough where something is not finite, but for NaN that may be equal") {
   const View view{1, 1, 2};
   const auto needs = [&](double a, double b, const Tolerance& tolerance) {

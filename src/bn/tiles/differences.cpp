@@ -348,9 +348,7 @@ void DifferenceSums::add_sums(const TileArrays& arrays) {
       finite[k].rows = {copies[k].data, bytes};
     }
     for (std::size_t i = 0; i < tile.size(); ++i) {
-      const auto at = [&](std::size_t k) {
-        return copies[k].data + i * item_size(blocks[k].dtype);
-      };
+      const auto at = [&](std::size_t k) { return copies[k].data + i * item_size(dtypes_[k]); };
       if (non_finite(dtypes_[0], at(0)) == 0 && non_finite(dtypes_[1], at(1)) == 0) continue;
       for (std::size_t k = 0; k < 2; ++k) std::memset(at(k), 0, item_size(dtypes_[k]));
     }
