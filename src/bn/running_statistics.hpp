@@ -26,6 +26,18 @@ struct RunningStatistics {
 /// Throws std::invalid_argument when shapes differ; RangeError as check_update().
 void update(RunningStatistics& running, const Statistics& batch, const Momentum& momentum);
 
+/// The weights of the old running statistics and of the batch: w and 1 - w, where `k` is
+/// num_batches_tracked after the batch.
+struct RunningWeights {
+  double old = 0;
+  double batch = 0;
+};
+[[nodiscard]] RunningWeights running_weights(const Momentum& momentum, std::uint64_t k);
+
+/// var_r.
+[[nodiscard]] const std::vector<double>& batch_variance(const Statistics& batch,
+                                                        VarEstimator estimator);
+
 /// Throws RangeError where var_r has no value (m = 1) or is beyond the range of double.
 void check_update(const Statistics& batch, VarEstimator estimator);
 
