@@ -25,7 +25,8 @@
   ROW(backward)          \
   ROW(stats)             \
   ROW(calibrate)         \
-  ROW(compare)
+  ROW(compare)           \
+  ROW(verify)
 
 namespace bn::cli {
 
@@ -47,8 +48,8 @@ constexpr Row kCommands[] = {BN_COMMANDS(BN_ROW)};
 enum ExitCode : int { kDone = 0, kNo = 1, kUsage = 2, kBadInput = 3, kSystem = 4, kBug = 70 };
 
 constexpr const char* kExitCodes =
-    "Exit codes: 0 done, 1 a comparison says no, 2 usage, 3 bad input, 4 the system (files,\n"
-    "memory, locks), 70 a bug.\n"
+    "Exit codes: 0 done, 1 compare or verify says no, 2 usage, 3 bad input, 4 the system\n"
+    "(files, memory, locks), 70 a bug.\n"
     "After any failure every file is what it was before.";
 
 ExitCode exit_code(io::ErrorKind kind) {

@@ -21,11 +21,15 @@ CALIBRATE = ["calibrate", "x.npy", "dy.npy", "--state", "state.json"]
 COMPARE = ["compare", "x.npy", "dy.npy"]
 NAN = ["compare", "nan.npy", "nan.npy"]
 ZEROS = ["compare", "zeros.npy", "other_zeros.npy"]
+VERIFY = ["verify", "x.npy", "--state", "state.json", "--y", "mine.npy"]
+AFTER = [*VERIFY, "--state-after", "state.json"]
+GRADIENTS = ["verify", "x.npy", "--state", "state.json", "--dy", "dy.npy", "--dx", "x.npy"]
 # What has to be seen by other means, below; --no-progress in report_test.cpp, where no time passes.
 OF_RUNS = {"--help", "--threads", "--fsync", "--no-progress"}
 OTHERWISE = {"init": {"--help"}, "forward": OF_RUNS | {"--lock-timeout"}, "backward": OF_RUNS, "stats": OF_RUNS,
              "calibrate": OF_RUNS - {"--fsync"} | {"--lock-timeout"},
-             "compare": OF_RUNS - {"--fsync"} | {"--quiet"}}  # which has nothing to warn of
+             "compare": OF_RUNS - {"--fsync"} | {"--quiet"},  # which has nothing to warn of
+             "verify": OF_RUNS - {"--fsync"}}
 
 
 def instead(line, old, new):
@@ -82,6 +86,19 @@ FLAGS = {
         "--bits": (ZEROS, [*ZEROS, "--bits"]),
         "--axis": (COMPARE, [*COMPARE, "--axis", "2"]), "--json": (COMPARE, [*COMPARE, "--json"]),
         "--verbose": (COMPARE, [*COMPARE, "--verbose"])},
+    "verify": {
+        "--state": (VERIFY, instead(VERIFY, "state.json", "other.json")),
+        "--y": (VERIFY, instead(VERIFY, "mine.npy", "dy.npy")), "--state-after": (VERIFY, AFTER),
+        "--after-dtype": (AFTER, [*AFTER, "--after-dtype", "float16"]),
+        "--dy": (GRADIENTS, instead(GRADIENTS, "dy.npy", "mine.npy")),
+        "--dx": (GRADIENTS, [*GRADIENTS[:-1], "mine.npy"]),
+        "--dgamma": (GRADIENTS, [*GRADIENTS, "--dgamma", "three.npy"]),
+        "--dbeta": (GRADIENTS, [*GRADIENTS, "--dbeta", "three.npy"]),
+        "--mode": (VERIFY, [*VERIFY, "--mode", "test"]), "--axis": (VERIFY, [*VERIFY, "--axis", "2"]),
+        "--eps": (VERIFY, [*VERIFY, "--eps", "0.5"]), "--momentum": (AFTER, [*AFTER, "--momentum", "0.5"]),
+        "--tolerance": (GRADIENTS, [*GRADIENTS, "--tolerance", "1e300"]), "--json": (VERIFY, [*VERIFY, "--json"]),
+        "--verbose": (VERIFY, [*VERIFY, "--verbose"]),
+        "--quiet": (instead(GRADIENTS, "dy.npy", "ones.npy"), [*instead(GRADIENTS, "dy.npy", "ones.npy"), "--quiet"])},
 }
 FAIL_WITHOUT = "--force"
 # The other way that a command goes, and the flags that have to make their difference there, too.
@@ -92,9 +109,11 @@ OTHER_WAY = {
                                       "--verbose", "--force"}),
     "calibrate": (["--average-batches"], {"--files0-from", "--state", "--axis", "--verbose", "--quiet"}),
     "compare": (["--json"], {"--atol", "--rtol", "--ulp", "--equal-nan", "--bits", "--axis", "--verbose"}),
+    "verify": (["--json"], {"--state", "--y", "--state-after", "--after-dtype", "--dy", "--dx", "--dgamma", "--dbeta",
+                            "--mode", "--axis", "--eps", "--momentum", "--tolerance", "--verbose", "--quiet"}),
 }
 # What a run says by its exit code.
-ANSWERS = {"compare": (DONE, DIFFERS)}
+ANSWERS = {"compare": (DONE, DIFFERS), "verify": (DONE, DIFFERS)}
 
 
 class FlagsTest(CommandTest):
@@ -109,6 +128,9 @@ class FlagsTest(CommandTest):
         self.save("nan.npy", np.full(3, np.nan))
         self.save("zeros.npy", np.zeros(3))
         self.save("other_zeros.npy", -np.zeros(3))
+        self.save("ones.npy", np.ones((3, 3, 3)))
+        self.save("three.npy", np.ones(3))
+        self.write("mine.npy", self.a_y)
         self.state(**dict(STATE, running_mean=[2.0, 0.5, 1.0]))
         self.state("other.json", **dict(STATE, eps=0.25))
         self.write("list", b"dy.npy\0")
@@ -118,10 +140,12 @@ class FlagsTest(CommandTest):
         super().setUp()
         self.x = self.random.normal(1, 2, (3, 3, 3))
         self.dy = self.random.normal(0, 1, (3, 3, 3))
-        self.a_cache = b""
+        self.a_cache = self.a_y = b""
         self.fresh()
         self.silent(*FORWARD, "--no-update", "--eps", "0.75", "--cache", "a_cache.json")
         self.a_cache = self.read("a_cache.json")
+        self.silent(*FORWARD, "--no-update")
+        self.a_y = self.read("y.npy")
 
     def outcome(self, words):
         self.fresh()
@@ -176,7 +200,8 @@ class FlagsTest(CommandTest):
     def test_threads_says_how_many(self):
         self.save("x.npy", np.zeros((64, 3, 4096)))
         shutil.copy(self.path("x.npy"), self.path("dy.npy"))
-        for command in (FORWARD, BACKWARD, STATS, CALIBRATE, COMPARE):
+        verify = [*instead(VERIFY, "mine.npy", "dy.npy"), "--tolerance", "1e300"]
+        for command in (FORWARD, BACKWARD, STATS, CALIBRATE, COMPARE, verify):
             for threads in (1, 3):
                 log = self.log_of([*command, "--threads", threads])
                 self.assertEqual(log.count("t") > 0, threads > 1, (command, log))
@@ -198,7 +223,7 @@ class FlagsTest(CommandTest):
 
     def test_the_arguments_are_read(self):
         for command, name in ((FORWARD, "x.npy"), (BACKWARD, "dy.npy"), (STATS, "x.npy"), (CALIBRATE, "dy.npy"),
-                              (COMPARE, "x.npy"), (COMPARE, "dy.npy")):
+                              (COMPARE, "x.npy"), (COMPARE, "dy.npy"), (VERIFY, "x.npy")):
             self.write(name, "no array")
             self.fails(BAD_INPUT, *command, mentions=name)
             self.fresh()

@@ -10,7 +10,7 @@ import subprocess
 
 import numpy as np
 
-from harness import BnTest, DONE, header_of, main
+from harness import BnTest, DIFFERS, DONE, header_of, main
 
 MIB = 1 << 20
 BYTES = 256 * MIB
@@ -53,6 +53,11 @@ class Memory(BnTest):
                 "--axis", axis, "--threads", threads, **common)
         self.ok("forward", "x.npy", "--state", "state.json", "-o", "y.npy", "--mode", "test",
                 "--axis", axis, "--threads", threads, **common)
+        # With what is wrong, too, which is looked at more closely.
+        for mode in ("train", "test"):
+            run = self.bn("verify", "x.npy", "--state", "state.json", "--y", "y.npy", "--mode", mode, "--dy", "x.npy",
+                          "--dx", "y.npy", "--axis", axis, "--threads", threads, **common)
+            self.assertEqual(run.returncode, DIFFERS, run.stderr)
         self.ok("backward", "y.npy", "--x", "x.npy", "--cache", "cache.json", "--dx", "y.npy",
                 "--dgamma", "dgamma.npy", "--threads", threads, **common)
         self.ok("compare", "y.npy", "x.npy", "--atol", 1e300, "--axis", axis, "--threads", threads, **common)

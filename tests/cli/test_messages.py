@@ -24,7 +24,8 @@ class MessagesTest(BnTest):
 class UsageTest(MessagesTest):
     def test_a_misspelt_subcommand_says_what_was_meant(self):
         for wrong, meant in (("forwrad", "forward"), ("bakward", "backward"), ("stat", "stats"),
-                             ("calibarte", "calibrate"), ("inti", "init"), ("comapre", "compare")):
+                             ("calibarte", "calibrate"), ("inti", "init"), ("comapre", "compare"),
+                             ("verfy", "verify")):
             self.fails(USAGE, wrong, "x.npy", mentions=[wrong, meant])
 
     def test_a_misspelt_flag_says_what_was_meant(self):
@@ -49,6 +50,8 @@ class UsageTest(MessagesTest):
         self.fails(USAGE, "stats", "-o", "part.json")
         self.fails(USAGE, "calibrate", "x.npy", mentions="--state")
         self.fails(USAGE, "compare", "x.npy", mentions="B")
+        self.fails(USAGE, "verify", "x.npy", "--y", "x.npy", mentions="--state")
+        self.fails(USAGE, "verify", "--state", "state.json", "--y", "x.npy", mentions="X")
 
     def test_an_argument_too_many_is_named(self):
         self.forward_fails(USAGE, "another.npy", mentions="another.npy")
@@ -155,6 +158,9 @@ class ArraysTest(MessagesTest):
         self.fails(SYSTEM, "calibrate", "--state", "state.json", "missing.npy", mentions="missing.npy")
         self.fails(SYSTEM, "compare", "missing.npy", "x.npy", mentions="missing.npy")
         self.fails(SYSTEM, "compare", "x.npy", "missing.npy", mentions="missing.npy")
+        verify = ["verify", "x.npy", "--state", "state.json", "--dy", "dy.npy", "--dgamma", "missing.npy"]
+        for missing in (verify, [*verify, "--y", "missing.npy"], [*verify, "--state-after", "missing.json"]):
+            self.fails(SYSTEM, *missing, mentions="missing.")
 
     def test_a_missing_array_of_the_state_is_named(self):
         self.state(**dict(STATE, gamma="missing.npy"))

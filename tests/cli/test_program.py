@@ -7,7 +7,7 @@ from harness import BAD_INPUT, BUG, USAGE, main, saved
 
 
 class HelpTest(CommandTest):
-    COMMANDS = ["init", "forward", "backward", "stats", "calibrate", "compare"]
+    COMMANDS = ["init", "forward", "backward", "stats", "calibrate", "compare", "verify"]
 
     def test_help_names_every_command_and_the_exit_codes(self):
         text = self.silent("--help").stdout.decode()

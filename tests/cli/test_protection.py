@@ -157,13 +157,18 @@ class ProtectionTest(CommandTest):
                 self.fails(USAGE, *command, *force, *flags, used.split()[1], mentions=(used + " and ", "are the same file"))
 
     def test_case_98_a_file_of_the_wrong_kind_is_named_by_its_kind(self):
+        verify = ("verify", "x.npy", "--state", "state.json")
         readers = {
             ARRAY: (("forward", "FILE", "--state", "state.json", "-o", "z"), ("init", "--gamma", "FILE", "-o", "z"),
                     ("backward", "FILE", "--x", "x.npy", "--state", "state.json", "--dx", "z"),
                     ("backward", "dy.npy", "--x", "FILE", "--state", "state.json", "--dx", "z"),
-                    ("compare", "FILE", "x.npy"), ("compare", "x.npy", "FILE")),
+                    ("compare", "FILE", "x.npy"), ("compare", "x.npy", "FILE"),
+                    ("verify", "FILE", "--state", "state.json", "--y", "y.npy"), (*verify, "--y", "FILE"),
+                    (*verify, "--dy", "FILE", "--dx", "y.npy"), (*verify, "--dy", "dy.npy", "--dx", "FILE"),
+                    (*verify, "--dy", "dy.npy", "--dgamma", "FILE"), (*verify, "--dy", "dy.npy", "--dbeta", "FILE")),
             A_STATE: (("forward", "x.npy", "--state", "FILE", "-o", "z"), ("calibrate", "x.npy", "--state", "FILE"),
-                      ("backward", "dy.npy", "--x", "x.npy", "--state", "FILE", "--dx", "z")),
+                      ("backward", "dy.npy", "--x", "x.npy", "--state", "FILE", "--dx", "z"),
+                      ("verify", "x.npy", "--state", "FILE", "--y", "y.npy"), (*verify, "--state-after", "FILE")),
             A_CACHE: (("backward", "dy.npy", "--x", "x.npy", "--cache", "FILE", "--dx", "z"),),
             A_PART: (("stats", "FILE", "-o", "z"), ("calibrate", "FILE", "--state", "state.json")),
         }

@@ -19,7 +19,8 @@ RIGHT = {"init": ["--channels", "3", "-o", "new.json"],
          "backward": ["dy.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy"],
          "stats": ["x.npy", "-o", "part.json"],
          "calibrate": ["x.npy", "--state", "state.json"],
-         "compare": ["x.npy", "dy.npy"]}
+         "compare": ["x.npy", "dy.npy"],
+         "verify": ["x.npy", "--state", "state.json", "--y", "dy.npy"]}
 
 
 class EmptyValuesTest(CommandTest):
@@ -112,11 +113,12 @@ class MessagesTest(CommandTest):
     def test_case_99_an_axis_out_of_range_names_where_it_comes_from(self):
         backward = ["backward", "dy.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy"]
         calibrate = ["calibrate", "x.npy", "--state", "state.json"]
-        for command in (self.FORWARD, backward, calibrate, ["stats", "x.npy", "-o", "p.json"],
+        verify = ["verify", "x.npy", "--state", "state.json", "--y", "dy.npy"]
+        for command in (self.FORWARD, backward, calibrate, verify, ["stats", "x.npy", "-o", "p.json"],
                         ["compare", "x.npy", "dy.npy"]):
             self.fails(BAD_INPUT, *command, "--axis", 3, mentions=["x.npy", "(5, 3, 4)", "--axis is 3", "-3..2"])
         self.state(**dict(STATE, axis=-4))
-        for command in (self.FORWARD, backward, calibrate):
+        for command in (self.FORWARD, backward, calibrate, verify):
             self.fails(BAD_INPUT, *command, mentions=["x.npy", "(5, 3, 4)", "the axis of state.json is -4", "-3..2"])
             self.fails(BAD_INPUT, *command, "--axis=-4", mentions="--axis is -4")
 
@@ -160,7 +162,7 @@ class MessagesTest(CommandTest):
         for words, mentions in (
                 (["forward", "huge.npy", *state, "-o", "y.npy"], text), (["stats", "huge.npy", "-o", "p.json"], text),
                 (["backward", "huge.npy", "--x", "huge.npy", *state, "--dbeta", "b.npy"], text),
-                (["calibrate", "huge.npy", *state], text),
+                (["calibrate", "huge.npy", *state], text), (["verify", "huge.npy", *state, "--y", "huge.npy"], text),
                 (["forward", "x.npy", "--state", "state.json", "-o", "y.npy"],
                  ["state.json: gamma: gamma.npy: out of memory", "(%d,)" % count]),
                 (["init", "--gamma", "gamma.npy", "-o", "new.json"], ["gamma.npy: out of memory", "(%d,)" % count]),
@@ -292,7 +294,8 @@ class HintTest(CommandTest):
         self.save("x.npy", np.zeros(shape))
         self.state(mode="train", gamma=[1.0] * gamma)
         for words in (["forward", "x.npy", "--state", "state.json", "-o", "y.npy"], ["calibrate", "x.npy", "--state", "state.json"],
-                      ["backward", "x.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy"]):
+                      ["backward", "x.npy", "--x", "x.npy", "--state", "state.json", "--dx", "dx.npy"],
+                      ["verify", "x.npy", "--state", "state.json", "--y", "x.npy"]):
             message = self.fails(BAD_INPUT, *words, *more, mentions="gamma has %d value" % gamma)
             self.assertTrue(message.endswith(end + "\n"), message)
 

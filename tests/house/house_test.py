@@ -17,7 +17,9 @@ IO = ["io/error.hpp", "io/nearest.hpp"]
 ALL_OF_BN = ["bn", "bn/passes", "bn/tiles", "bn/arrays", "bn/kernels", "bn/exact"]
 ALL_OF_IO = ["io", "io/documents", "io/arrays", "io/files"]
 MAY_INCLUDE = {
-    # bn knows neither files nor JSON nor flags: passes -> tiles -> arrays -> kernels, exact.
+    # bn knows neither files nor JSON nor flags: diagnosis -> bn -> passes -> tiles -> arrays ->
+    # kernels, exact.
+    "bn/diagnosis": ALL_OF_BN,
     "bn": ALL_OF_BN,
     "bn/passes": BN + ["bn/tiles", "bn/arrays", "bn/kernels", "bn/exact"],
     "bn/tiles": BN + ["bn/arrays", "bn/kernels", "bn/exact"],
@@ -30,8 +32,8 @@ MAY_INCLUDE = {
     "io/arrays": IO + ["io/files"] + ALL_OF_BN,
     "io/files": IO + ALL_OF_BN,
     # cli alone knows flags: the program lists the commands, commands have flags, flags know neither.
-    "cli": ["cli/commands", "cli/flags"] + ALL_OF_IO + ALL_OF_BN,
-    "cli/commands": ["cli", "cli/flags"] + ALL_OF_IO + ALL_OF_BN,
+    "cli": ["cli/commands", "cli/flags", "bn/diagnosis"] + ALL_OF_IO + ALL_OF_BN,
+    "cli/commands": ["cli", "cli/flags", "bn/diagnosis"] + ALL_OF_IO + ALL_OF_BN,
     "cli/flags": ["cli"] + ALL_OF_IO + ALL_OF_BN,
 }
 
@@ -122,8 +124,9 @@ SCOPE = re.compile(r"\b(?:namespace|class|struct|union|enum)\b[^()]*$|\bextern\s
 def functions(text):
     """[(line, number of lines)] of every function, from its signature to its closing brace.
 
-    Outside functions a brace opens a namespace or a type, or initialises something (then the
-    declaration goes on behind it), or is a body. Lambdas are part of the function around them.
+    Outside functions a brace opens a namespace or a type, or initialises something (then "=" stands
+    before it or the declaration goes on behind it), or is a body. Lambdas are part of the function
+    around them; in a table each entry counts by itself.
     """
     code = NOT_CODE.sub(lambda match: "\n" * match.group().count("\n"), text)
     found, start, at = [], 0, 0
@@ -133,7 +136,9 @@ def functions(text):
                 start = at + 1
             at += 1
             continue
-        if SCOPE.search(TEMPLATE.sub("", code[start:at])):
+        before = code[start:at]
+        table = before.rstrip().endswith("=") and before.count("(") == before.count(")")
+        if table or SCOPE.search(TEMPLATE.sub("", before)):
             at = start = at + 1
             continue
         end, depth = at + 1, 1
@@ -232,6 +237,8 @@ class PlantedTest(unittest.TestCase):
                 long = before + signature + body + after
                 self.assertEqual([length for _, length in functions(long)][0], 81 + signature.count("\n"))
                 self.assertEqual(len(long_functions({"a.cpp": long})), 1)
+        table = "constexpr std::array k = {\n" + "  A{1, [](int a) { f(a); }},\n" * 90 + "};\nint f() {\n  return 1;\n}\n"
+        self.assertLessEqual(max(length for _, length in functions(table)), 3)
         self.assertEqual(functions("int a = 1'000;\nstruct S {\n  int b{3};\n};\n\nint f() {\n  return 'x';\n}\n"), [(6, 3)])
 
 

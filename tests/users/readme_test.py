@@ -1,6 +1,7 @@
 """Runs the examples of README.md: every line that begins with "$ " in a console block, in order, in
 one directory with the sample arrays, and compares what it prints. "..." stands for anything within a
-line. Compares the table of presets with what `bn init` writes. BN names the program.
+line. Compares the table of presets with what `bn init` writes, and that of mistakes with the source.
+BN names the program.
 """
 
 import json
@@ -57,6 +58,20 @@ def wrong_presets(text):
     return lines
 
 
+def wrong_mistakes(text):
+    """Lines about mistakes that only one of the table and bn verify knows."""
+    table = re.search(r"^\| what \| mistakes \|$.*?^$", text, re.MULTILINE | re.DOTALL)[0]
+    told = set(re.findall(r"`([a-z_]+)`", table)) - {"num_batches_tracked"}
+    source = ""
+    for path in ("src/bn/diagnosis", "src/cli/layouts.cpp"):
+        path = os.path.join(ROOT, path)
+        for name in sorted(os.listdir(path)) if os.path.isdir(path) else [""]:
+            with open(os.path.join(path, name) if name else path, encoding="utf-8") as file:
+                source += file.read()
+    known = set(re.findall(r'"([a-z]+(?:_[a-z]+)+)"', source))
+    return [f"README.md and bn verify do not both know the mistake {name}" for name in sorted(told ^ known)]
+
+
 def main():
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
         text = file.read()
@@ -72,8 +87,8 @@ def main():
             if name.endswith(".npy"):
                 shutil.copy(os.path.join(ROOT, "samples", name), work)
         path = os.path.join(directory, "bin") + os.pathsep + os.environ["PATH"]
-        presets = wrong_presets(text)
-        for line in presets:
+        tables = wrong_presets(text) + wrong_mistakes(text)
+        for line in tables:
             print(line)
         failures = 0
         for number, command, expected in found:
@@ -85,7 +100,7 @@ def main():
                 print(f"README.md:{number}: {command}\nexpected:\n" + "\n".join(expected) +
                       "\ngot:\n" + "\n".join(lines) + "\n")
     print(f"{len(found)} examples, {failures} of them not as README.md says")
-    return failures != 0 or presets != []
+    return failures != 0 or tables != []
 
 
 sys.exit(main())
