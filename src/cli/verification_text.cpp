@@ -113,18 +113,26 @@ class Lines {
       text_ += "\n";
       return;
     }
-    std::string tolerance = "any";
-    if (!claim.tolerances.empty()) {
-      const auto [least, most] =
-          std::minmax_element(claim.tolerances.begin(), claim.tolerances.end());
-      tolerance = figure(*most);
-      if (figure(*least) != tolerance) tolerance = figure(*least) + " to " + tolerance;
-    }
     const std::string of_values = grouped(all.values, "value");
+    const std::string of_dtype = " ulp of " + std::string(name(claim.dtype));
+    if (right) {
+      text_ += of_values + " within " + figure(worst_size(all)) + of_dtype + ", tolerated are " +
+               tolerated(claim) + "\n";
+      return;
+    }
     text_ += claim.holds() ? of_values + " within "
                            : grouped(all.beyond) + " of " + of_values + " beyond ";
-    text_ += tolerance + " ulp of " + std::string(name(claim.dtype));
-    text_ += claim.holds() && !right ? ", but no rounding errors\n" : "\n";
+    text_ += tolerated(claim) + of_dtype;
+    text_ += claim.holds() ? ", but no rounding errors\n" : "\n";
+  }
+
+  // "12.2 to 28.0", in ulp.
+  [[nodiscard]] static std::string tolerated(const HeldClaim& claim) {
+    if (claim.tolerances.empty()) return "any";
+    const auto [least, most] =
+        std::minmax_element(claim.tolerances.begin(), claim.tolerances.end());
+    const std::string up_to = figure(*most);
+    return figure(*least) == up_to ? up_to : figure(*least) + " to " + up_to;
   }
 
   void add_errors(const HeldClaim& claim) {
