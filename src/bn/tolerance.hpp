@@ -41,8 +41,11 @@ struct Circumstances {
 /// is told in tolerance.cpp. float16 results come from float32 sums.
 [[nodiscard]] double default_tolerance(Quantity quantity, const Circumstances& of);
 
-/// What code whose sums are pairwise, in many lanes or of more digits stays within, ulp: measured
-/// on PyTorch, oneDNN and NumPy with up to a million values per channel.
+/// What careful code stays within, ulp: code whose sums are pairwise, in many lanes or of more
+/// digits. Measured of y, on data of all kinds with up to 65,536 values per channel: 6 of PyTorch
+/// with the channels second and of NumPy along contiguous memory; but thousands of float32 sums of
+/// one value after the other, as NumPy's along the first axis, and PyTorch's and oneDNN's with the
+/// channels last.
 inline constexpr double kCarefulTolerance = 12;
 
 /// 2^-digits of the dtype: half an ulp of 1.
