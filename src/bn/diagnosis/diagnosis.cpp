@@ -90,13 +90,14 @@ class Search {
     }
     for (Reading& reading : permuted) readings_.push_back(std::move(reading));
     if (!evidence_.train()) return;
-    const auto offer = [&](std::optional<Reading> reading) {
-      if (reading) readings_.push_back(std::move(*reading));
-    };
     if (evidence_.of_elements() || evidence_.quantity() == Quantity::dgamma) {
-      for (const std::size_t k : group_sizes(evidence_)) offer(reading_of_groups(evidence_, k));
+      for (const std::size_t k : group_sizes(evidence_)) {
+        std::optional<Reading> reading = reading_of_groups(evidence_, k);
+        if (reading) readings_.push_back(std::move(*reading));
+      }
     } else if (evidence_.quantity() < Quantity::dx && !evidence_.within && !one_number()) {
-      for (const std::size_t k : shard_sizes(evidence_)) offer(reading_of_shards(evidence_, k));
+      for (Reading& reading : readings_of_shards(evidence_))
+        readings_.push_back(std::move(reading));
     }
   }
 

@@ -139,6 +139,20 @@ double sum_over_groups(const Evidence& evidence, const SampledChannel& of, std::
   return dgamma / right_recipe(evidence.layer, evidence.cells[of.channel]).inv_std();
 }
 
+// Sizes of shards that somebody may have: powers of two, round numbers, equal shares of up to 64
+// devices. One number per channel is soon explained by one of all sizes.
+std::set<std::size_t> shard_sizes(std::size_t samples) {
+  constexpr std::size_t kMostShares = 64;
+  std::set<std::size_t> sizes;
+  for (std::size_t k = 1; k < samples; k *= 2) sizes.insert(k);
+  for (std::size_t k = 10; k < samples; k *= 10) sizes.insert({k, 2 * k, 3 * k, 5 * k});
+  for (std::size_t shares = 2; shares <= kMostShares; ++shares) {
+    sizes.insert((samples + shares - 1) / shares);
+  }
+  sizes.erase(sizes.lower_bound(samples), sizes.end());
+  return sizes;
+}
+
 // The right cell with the means over shards of k samples in place of the statistics.
 Cell mean_of_shards(const Evidence& evidence, const PrefixSums& totals, std::size_t channel,
                     std::size_t k) {
@@ -199,23 +213,6 @@ std::optional<Reading> reading_of_groups(const Evidence& evidence, std::size_t k
   return reading;
 }
 
-std::optional<Reading> reading_of_shards(const Evidence& evidence, std::size_t k) {
-  const std::size_t values = evidence.values_per_sample.value_or(0);
-  if (!evidence.whole() || k * values < 2 || k * values >= evidence.view.m()) return std::nullopt;
-  Reading reading = right_reading(evidence);
-  reading.mistake = "shard_statistics";
-  reading.sentence =
-      "the batch's statistic was the mean of those of shards of {} samples; it is that of all "
-      "values together";
-  reading.value = static_cast<double>(k);
-  for (const SampledChannel& of : evidence.channels) {
-    const double about = evidence.cells[of.channel].mean;
-    const PrefixSums totals(of, values, sampled_samples(evidence), about);
-    reading.cells[of.channel] = mean_of_shards(evidence, totals, of.channel, k);
-  }
-  return reading;
-}
-
 std::vector<std::size_t> group_sizes(const Evidence& evidence) {
   std::vector<std::size_t> sizes;
   const std::size_t all = all_samples(evidence);
@@ -240,17 +237,28 @@ std::vector<std::size_t> group_sizes(const Evidence& evidence) {
   return sizes;
 }
 
-std::vector<std::size_t> shard_sizes(const Evidence& evidence) {
-  constexpr std::size_t kMostShares = 64;
+std::vector<Reading> readings_of_shards(const Evidence& evidence) {
   const std::size_t samples = sampled_samples(evidence);
   if (samples == 0 || !evidence.whole()) return {};
-  std::set<std::size_t> sizes;
-  for (std::size_t k = 1; k < samples; k *= 2) sizes.insert(k);
-  for (std::size_t k = 10; k < samples; k *= 10) sizes.insert({k, 2 * k, 3 * k, 5 * k});
-  for (std::size_t shares = 2; shares <= kMostShares; ++shares) {
-    sizes.insert((samples + shares - 1) / shares);
+  const std::size_t values = *evidence.values_per_sample;
+  std::vector<Reading> readings;
+  for (const std::size_t k : shard_sizes(samples)) {
+    if (k * values < 2) continue;
+    Reading& reading = readings.emplace_back(right_reading(evidence));
+    reading.mistake = "shard_statistics";
+    reading.sentence =
+        "the batch's statistic was the mean of those of shards of {} samples; it is that of all "
+        "values together";
+    reading.value = static_cast<double>(k);
   }
-  return {sizes.begin(), sizes.lower_bound(samples)};
+  for (const SampledChannel& of : evidence.channels) {
+    const PrefixSums totals(of, values, samples, evidence.cells[of.channel].mean);
+    for (Reading& reading : readings) {
+      const auto k = static_cast<std::size_t>(*reading.value);
+      reading.cells[of.channel] = mean_of_shards(evidence, totals, of.channel, k);
+    }
+  }
+  return readings;
 }
 
 }  // namespace bn

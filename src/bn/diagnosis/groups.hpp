@@ -15,11 +15,8 @@ namespace bn {
 /// The k that are worth trying: usual ones, and those that explain some values of the first group.
 [[nodiscard]] std::vector<std::size_t> group_sizes(const Evidence& evidence);
 
-/// The statistics of the batch as the mean of those of shards of k samples. For running statistics;
-/// none where not every value is in the sample.
-[[nodiscard]] std::optional<Reading> reading_of_shards(const Evidence& evidence, std::size_t k);
-/// The k that are worth trying. One number per channel is soon explained by chance: so powers of
-/// two, round numbers, and equal shares of up to 64 devices.
-[[nodiscard]] std::vector<std::size_t> shard_sizes(const Evidence& evidence);
+/// The statistics of the batch as the mean of those of shards of k samples, for every k that is
+/// worth trying. For running statistics; none where not every value is in the sample.
+[[nodiscard]] std::vector<Reading> readings_of_shards(const Evidence& evidence);
 
 }  // namespace bn
