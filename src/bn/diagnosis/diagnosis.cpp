@@ -58,8 +58,8 @@ class Search {
     }
   }
 
-  void run(Source& x, Source* dy, std::span<const OtherView> others, const Execution& execution) {
-    read(x, dy, others, execution);
+  void run(std::span<const OtherView> others, std::span<const std::vector<Cell>> cells_of_others) {
+    read(others, cells_of_others);
     for (const Mistake& mistake : known_mistakes()) {
       if (concerns(mistake)) try_it({&right_, {&mistake}, {}});
     }
@@ -76,10 +76,9 @@ class Search {
   }
 
   // Every way to read the arrays that may be tried.
-  void read(Source& x, Source* dy, std::span<const OtherView> others, const Execution& execution) {
-    Source* const used_dy = evidence_.quantity() >= Quantity::dx ? dy : nullptr;
-    for (const OtherView& other : others) {
-      for (Reading& reading : readings_of(other, evidence_, x, used_dy, execution)) {
+  void read(std::span<const OtherView> others, std::span<const std::vector<Cell>> cells_of_others) {
+    for (std::size_t i = 0; i < others.size(); ++i) {
+      for (Reading& reading : readings_of(others[i], cells_of_others[i], evidence_)) {
         readings_.push_back(std::move(reading));
       }
     }
@@ -303,7 +302,9 @@ std::vector<Diagnosis> diagnose(const View& view, Source& x, Source* dy, const L
                                 std::optional<std::size_t> rows_per_sample,
                                 std::span<const OtherView> others, const Execution& execution) {
   std::vector<Diagnosis> all;
+  // Of x and dy, whatever is claimed; taken where something has to be diagnosed.
   std::optional<std::vector<Cell>> cells;
+  std::vector<std::vector<Cell>> cells_of_others;
   for (const HeldClaim& held : verification.claims) {
     if (held.quantity == Quantity::num_batches_tracked) {
       if (!held.holds()) all.push_back(of_count(held, layer));
@@ -319,7 +320,12 @@ std::vector<Diagnosis> diagnose(const View& view, Source& x, Source* dy, const L
       if (!held.holds()) all.push_back(std::move(diagnosis));
       continue;
     }
-    if (!cells) cells = cells_of(view, x, dy, execution);
+    if (!cells) {
+      cells = cells_of(view, x, dy, execution);
+      for (const OtherView& other : others) {
+        cells_of_others.push_back(cells_of(other.view, x, dy, execution));
+      }
+    }
     Evidence evidence{layer, held, held.holds(), view, *cells, held.defaults, std::move(doubted)};
     if (rows_per_sample) evidence.values_per_sample = *rows_per_sample * view.inner;
     take_sample(evidence, x, held.quantity >= Quantity::dx ? dy : nullptr,
@@ -333,7 +339,7 @@ std::vector<Diagnosis> diagnose(const View& view, Source& x, Source* dy, const L
     diagnosis.sampled_values = evidence.first_values;
     diagnosis.values = view.m();
     Search search(evidence, diagnosis);
-    search.run(x, dy, others, execution);
+    search.run(others, cells_of_others);
     if (!held.holds() || !diagnosis.explanations.empty()) all.push_back(std::move(diagnosis));
   }
   return all;

@@ -233,10 +233,10 @@ class Permuting {
 
 Reading right_reading(const Evidence& evidence) { return {{}, {}, {}, evidence.cells, {}}; }
 
-std::vector<Reading> readings_of(const OtherView& other, const Evidence& evidence, Source& x,
-                                 Source* dy, const Execution& execution) {
+std::vector<Reading> readings_of(const OtherView& other, const std::vector<Cell>& cells,
+                                 const Evidence& evidence) {
   std::vector<Reading> readings;
-  const Reading of_cells = reading_of(other, evidence, cells_of(other.view, x, dy, execution));
+  const Reading of_cells = reading_of(other, evidence, cells);
   if (other.view.channel == evidence.view.channel) readings.push_back(of_cells);
   if (evidence.of_elements() && evidence.train()) {
     Reading own = of_cells;

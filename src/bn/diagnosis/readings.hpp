@@ -29,8 +29,9 @@ struct Reading {
 
 /// Elements of a wrong view taken for channels: with the parameters that belong to the elements
 /// and, where it has as many channels, with those of the wrong ones.
-[[nodiscard]] std::vector<Reading> readings_of(const OtherView& other, const Evidence& evidence,
-                                               Source& x, Source* dy, const Execution& execution);
+[[nodiscard]] std::vector<Reading> readings_of(const OtherView& other,
+                                               const std::vector<Cell>& cells,
+                                               const Evidence& evidence);
 
 /// Parameters or statistics in another order, as the claim suggests it: readings with those
 /// permutations of the channels that do not hold that come nearest. For y, dx and claims per
